@@ -1,0 +1,25 @@
+import { agentErrors } from "./agent.ts";
+import { cliErrors } from "./cli.ts";
+import { cryptoErrors } from "./crypto.ts";
+import { kbsErrors } from "./kbs.ts";
+import { modelErrors } from "./model.ts";
+import { netErrors } from "./net.ts";
+import { policyErrors } from "./policy.ts";
+import { tdxErrors } from "./tdx.ts";
+import { trusteeErrors } from "./trustee.ts";
+
+/** Every error id of the program. Ids are stable: the same on the wire, in logs, in metrics and in the reference page. */
+export const catalogue = {
+  ...agentErrors,
+  ...cliErrors,
+  ...cryptoErrors,
+  ...kbsErrors,
+  ...modelErrors,
+  ...netErrors,
+  ...policyErrors,
+  ...tdxErrors,
+  ...trusteeErrors,
+} as const;
+
+/** A stable, dotted error id. */
+export type ErrorId = keyof typeof catalogue;

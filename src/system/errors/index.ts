@@ -1,0 +1,2 @@
+export { catalogue, type ErrorId } from "./catalogue.ts";
+export type { CatalogueEntry } from "./entry.ts";

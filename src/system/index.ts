@@ -1,0 +1,5 @@
+export { CaiError, type ErrorDetails } from "./error.ts";
+export { type CatalogueEntry, catalogue, type ErrorId } from "./errors/index.ts";
+export type { JsonObject, JsonValue } from "./json.ts";
+export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
+export { startWorker } from "./worker.ts";

@@ -1,0 +1,1 @@
+export type { Attester, Binding, Claims, FloorFacts, TeeName, TrustAnchor, Verifier } from "./tee.ts";

@@ -1,0 +1,75 @@
+import type { JsonObject, JsonValue } from "../system/index.ts";
+
+/** The platforms this program knows, by the name that the KBS protocol gives them (trustee.md §1.3). */
+export type TeeName = "tdx";
+
+/** What a verifier compares the evidence with: values that the caller computed itself, never ones that came with the evidence. */
+export interface Binding {
+  /** the report data that the evidence must carry: 64 bytes, zero-filled at the end */
+  readonly reportData: Uint8Array;
+  /** the digest of the init data, where the caller was given init data; 48 bytes, zero-filled at the end */
+  readonly initData?: Uint8Array;
+}
+
+/** One root that evidence may lead to. Production roots are compiled in; a simulated one is named by the operator (I13). */
+export interface TrustAnchor {
+  /** DER of the self-issued root certificate */
+  readonly certificate: Uint8Array;
+  readonly simulated: boolean;
+}
+
+/** The facts of one piece of evidence, after everything about it was verified. */
+export interface Claims {
+  readonly tee: TeeName;
+  /** the class that names the token's submodule (`cpu0`); only class `cpu` may carry a key (I1) */
+  readonly class: "cpu";
+  /** true where the evidence led to a simulated anchor; also stands in `members` (I11) */
+  readonly simulated: boolean;
+  /** lower-case SHA-256 hex of the anchor's subject public key info; also stands in `members` */
+  readonly trustAnchor: string;
+  /** lower-case hex of the report data in the evidence */
+  readonly reportData: string;
+  /** lower-case hex of the field that binds init data */
+  readonly initData: string;
+  /** what stands under the platform's name in the token (trustee.md §6) */
+  readonly members: JsonObject;
+  /** what the floor looks at, whatever the policies say (security.md §4) */
+  readonly floor: FloorFacts;
+}
+
+/** The platform-independent facts that the floor decides on. */
+export interface FloorFacts {
+  /** a debug bit or one of its kind is set: the host can read the guest */
+  readonly debug: boolean;
+  /** seconds that the collateral is past its earliest expiry; 0 while it is current */
+  readonly collateralExpiredFor: number;
+  /** the platform's standing in its manufacturer's words, for example `UpToDate` */
+  readonly tcbStatus: string;
+}
+
+/** Checks the evidence of one platform. */
+export interface Verifier {
+  readonly tee: TeeName;
+  /**
+   * @param evidence  the platform's evidence as it came over the wire, unparsed
+   * @param binding   what the evidence must be bound to
+   * @param anchors   the roots to trust
+   * @param now       seconds since 1970; a verifier has no clock
+   * @returns claims; never false
+   * @throws CaiError `<tee>.<reason>`: the first check that failed, with what it expected and got
+   */
+  verify(evidence: JsonValue, binding: Binding, anchors: readonly TrustAnchor[], now: number): Promise<Claims>;
+}
+
+/** Gets evidence of the machine that it runs on. */
+export interface Attester {
+  readonly tee: TeeName;
+  /** true where the attester's evidence comes from a simulated platform */
+  readonly simulated: boolean;
+  detect(): Promise<boolean>;
+  /**
+   * @param reportData  64 bytes
+   * @returns the platform's evidence as the KBS protocol carries it
+   */
+  evidence(reportData: Uint8Array): Promise<JsonObject>;
+}
