@@ -33,6 +33,7 @@ export const cliErrors = {
     cause: "The output could not be written.",
     remedy: "Check free space and permissions; nothing was left under the final name.",
   },
+  "cli.interrupted": { exit: 1, cause: "The command was ended by a signal before it was done.", remedy: "Start it again." },
   "internal.unexpected": { exit: 1, cause: "A failure that cai has no id for.", remedy: "Report it with the message." },
   "internal.not-supported-here": {
     exit: 1,

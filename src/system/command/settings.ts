@@ -1,0 +1,179 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { parse as parseToml } from "smol-toml";
+import { CaiError } from "../error.ts";
+import { nearest } from "./nearest.ts";
+import type { FlagSpec, SettingSource, Verb } from "./verb.ts";
+
+type Value = string | number | boolean | undefined;
+
+export interface ParsedCommand {
+  readonly positionals: string[];
+  readonly flags: Record<string, Value>;
+  readonly sources: Record<string, SettingSource>;
+  readonly json: boolean;
+}
+
+/** Flags that every verb has. */
+export const COMMON_FLAGS = {
+  json: { kind: "switch", about: "print one JSON document on standard output", commandLineOnly: true },
+  help: { kind: "switch", about: "print this help", commandLineOnly: true },
+} as const satisfies Record<string, FlagSpec>;
+
+const CONFIG_FLAG = {
+  kind: "text",
+  value: "FILE",
+  about: "settings file (TOML); a key is a flag's name with `_` for `-`",
+  commandLineOnly: true,
+} as const;
+
+/** @returns every flag of a verb, with those that all verbs have */
+export function flagsOf(verb: Verb): Readonly<Record<string, FlagSpec>> {
+  return { ...verb.spec.flags, ...(verb.spec.settingsFile && { config: CONFIG_FLAG }), ...COMMON_FLAGS };
+}
+
+/**
+ * Reads a verb's settings: flags, then `CAI_*` variables, then the settings file, then defaults (cli.md).
+ *
+ * @throws CaiError `cli.usage`, `cli.setting-unknown`, `cli.setting-invalid`, `cli.input-unreadable`
+ */
+export function resolveSettings(
+  verb: Verb,
+  rawArgs: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): ParsedCommand {
+  const specs = flagsOf(verb);
+  const { values, positionals } = parseStrictly(verb, specs, rawArgs);
+  const file = readSettingsFile(verb, specs, values);
+  const flags: Record<string, Value> = {};
+  const sources: Record<string, SettingSource> = {};
+  for (const [name, spec] of Object.entries(verb.spec.flags)) {
+    const [raw, source] = pick(name, spec, values[name], environment, file);
+    sources[name] = source;
+    flags[name] = raw === undefined && spec.kind === "switch" ? false : readValue(name, spec, raw);
+    if (flags[name] === undefined && spec.kind !== "switch" && spec.required) {
+      throw new CaiError("cli.usage", `\`cai ${verb.spec.path}\` needs --${name} ${spec.value}`, { hint: `cai ${verb.spec.path} --help` });
+    }
+  }
+  checkPositionals(verb, positionals);
+  return { positionals, flags, sources, json: values["json"] === true };
+}
+
+function parseStrictly(verb: Verb, specs: Readonly<Record<string, FlagSpec>>, rawArgs: readonly string[]) {
+  const options = Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [
+      name,
+      spec.kind === "switch" ? { type: "boolean" as const } : { type: "string" as const, multiple: true },
+    ]),
+  );
+  const { tokens } = parseArgs({ args: [...rawArgs], options, strict: false, allowPositionals: true, tokens: true });
+  const values: Record<string, string | boolean> = {};
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
+    const hint = `cai ${verb.spec.path} --help`;
+    if (spec === undefined || !token.rawName.startsWith("--")) {
+      const near = nearest(token.name, Object.keys(specs));
+      throw new CaiError("cli.usage", `\`cai ${verb.spec.path}\` has no flag ${token.rawName}`, {
+        ...(near && { expected: `--${near}` }),
+        hint,
+      });
+    }
+    if (Object.hasOwn(values, token.name)) throw new CaiError("cli.usage", `--${token.name} is given twice`, { hint });
+    if (spec.kind === "switch" && token.value !== undefined) throw new CaiError("cli.usage", `--${token.name} takes no value`, { hint });
+    if (spec.kind !== "switch" && token.value === undefined)
+      throw new CaiError("cli.usage", `--${token.name} needs a value`, { expected: spec.value, hint });
+    values[token.name] = token.value ?? true;
+  }
+  return { values, positionals };
+}
+
+function readSettingsFile(
+  verb: Verb,
+  specs: Readonly<Record<string, FlagSpec>>,
+  values: Record<string, string | boolean>,
+): { path: string; keys: Record<string, unknown> } | undefined {
+  const named = values["config"];
+  const path = typeof named === "string" ? named : verb.spec.settingsFile?.(values);
+  if (path === undefined) return undefined;
+  let keys: Record<string, unknown>;
+  try {
+    keys = parseToml(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (named === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new CaiError("cli.input-unreadable", `the settings file ${path} cannot be read`, {
+      got: error instanceof Error ? error.message : String(error),
+    });
+  }
+  const known = Object.entries(specs).flatMap(([name, spec]) => (spec.commandLineOnly ? [] : [settingKey(name)]));
+  for (const key of Object.keys(keys)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    throw new CaiError("cli.setting-unknown", `${path} has the unknown key /${key}`, { ...(near && { expected: near }), got: key });
+  }
+  return { path, keys };
+}
+
+function pick(
+  name: string,
+  spec: FlagSpec,
+  flag: string | boolean | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+  file: { path: string; keys: Record<string, unknown> } | undefined,
+): [unknown, SettingSource] {
+  if (flag !== undefined) return [flag, "flag"];
+  if (!spec.commandLineOnly) {
+    const variable = environment[environmentName(name)];
+    if (variable !== undefined && variable !== "") return [variable, "environment"];
+    const key = settingKey(name);
+    if (file && Object.hasOwn(file.keys, key)) return [file.keys[key], "file"];
+  }
+  if (spec.kind !== "switch" && spec.default !== undefined) return [spec.default, "default"];
+  return [undefined, "unset"];
+}
+
+function readValue(name: string, spec: FlagSpec, raw: unknown): Value {
+  if (raw === undefined) return undefined;
+  const invalid = (expected: string) =>
+    new CaiError("cli.setting-invalid", `--${name} cannot be ${JSON.stringify(raw)}`, { expected, got: String(raw) });
+  switch (spec.kind) {
+    case "switch": {
+      if (raw === true || raw === "true" || raw === "1") return true;
+      if (raw === false || raw === "false" || raw === "0") return false;
+      throw invalid("true or false");
+    }
+    case "number": {
+      const value = typeof raw === "string" && /^-?\d+$/.test(raw) ? Number(raw) : raw;
+      if (typeof value === "number" && Number.isSafeInteger(value) && value >= spec.min && value <= spec.max) return value;
+      throw invalid(`a whole number from ${spec.min} to ${spec.max}`);
+    }
+    case "text": {
+      if (typeof raw !== "string") throw invalid(spec.value);
+      if (spec.oneOf && !spec.oneOf.includes(raw)) throw invalid(spec.oneOf.join(", "));
+      return raw;
+    }
+  }
+}
+
+function checkPositionals(verb: Verb, positionals: readonly string[]): void {
+  const { path, positionals: specs } = verb.spec;
+  const missing = specs[positionals.length];
+  if (missing && !missing.optional)
+    throw new CaiError("cli.usage", `\`cai ${path}\` needs ${missing.name}`, { hint: `cai ${path} --help` });
+  if (positionals.length > specs.length) {
+    throw new CaiError("cli.usage", `\`cai ${path}\` does not take ${JSON.stringify(positionals[specs.length])}`, {
+      hint: `cai ${path} --help`,
+    });
+  }
+}
+
+/** @returns the variable of a flag: `admin-key` → `CAI_ADMIN_KEY` */
+export function environmentName(flag: string): string {
+  return `CAI_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function settingKey(flag: string): string {
+  return flag.replaceAll("-", "_");
+}
