@@ -18,8 +18,34 @@ export {
 export { refuseUnsafeEnvironment } from "./environment.ts";
 export { CaiError, type ErrorDetails } from "./error.ts";
 export { type CatalogueEntry, catalogue, type ErrorId } from "./errors/index.ts";
+export { hardenProcess, processHardening } from "./hardening.ts";
 export { createHttpClient, type HttpClient, type HttpClientOptions, type HttpRequest, type HttpResponse, isLoopbackHost } from "./http.ts";
 export type { JsonObject, JsonValue } from "./json.ts";
+export {
+  closeDescriptor,
+  Errno,
+  type ErrnoName,
+  errnoName,
+  GatherWriter,
+  ioctl,
+  openDevice,
+  PinnedMemory,
+  readAt,
+  readDescriptor,
+  SystemError,
+  tryLock,
+  writeDescriptor,
+} from "./libc.ts";
+export {
+  FilesystemMagic,
+  filesystemMagic,
+  type MountCall,
+  MountFlag,
+  mountFilesystem,
+  UnmountFlag,
+  unmountFilesystem,
+} from "./libc-mount.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
+export { activeSwap } from "./swap.ts";
 export { commit, version } from "./version.ts";
 export { startWorker } from "./worker.ts";
