@@ -1,0 +1,72 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { CaiError } from "../system/index.ts";
+
+/** Where the bytes of an archive come from. Offsets and sizes are in bytes and below 2^53. */
+export interface BlockSource {
+  readonly size: number;
+  /** the local file behind it, for readers that open it themselves (Workers); absent where there is none */
+  readonly file?: { readonly path: string; readonly fd: number };
+  /**
+   * Fills `into` whole with the bytes from `offset` on.
+   *
+   * @throws CaiError `model.truncated` where the source ends before, `model.source-failed` where it cannot be read
+   */
+  read(offset: number, into: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A source that is a local file. */
+export interface FileSource extends BlockSource {
+  readonly file: { readonly path: string; readonly fd: number };
+}
+
+/**
+ * Opens a local archive for reading.
+ *
+ * @throws CaiError `cli.input-unreadable` where it is missing, not permitted or no regular file
+ */
+export async function openFileSource(path: string): Promise<FileSource> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new CaiError("cli.input-unreadable", `${path} is not a regular file`);
+    return fileSource(path, handle, stat.size);
+  } catch (cause) {
+    await handle?.close();
+    if (cause instanceof CaiError) throw cause;
+    throw new CaiError("cli.input-unreadable", `${path} cannot be opened`, { got: errorCode(cause), cause });
+  }
+}
+
+function fileSource(path: string, handle: FileHandle, size: number): FileSource {
+  return {
+    size,
+    file: { path, fd: handle.fd },
+    async read(offset, into) {
+      for (let done = 0; done < into.length; ) {
+        let bytesRead: number;
+        try {
+          ({ bytesRead } = await handle.read(into, done, into.length - done, offset + done));
+        } catch (cause) {
+          throw new CaiError("model.source-failed", `${path} cannot be read at byte ${offset + done}`, { got: errorCode(cause), cause });
+        }
+        if (bytesRead === 0) throw truncated(path, offset + into.length, offset + done);
+        done += bytesRead;
+      }
+    },
+    close: () => handle.close(),
+  };
+}
+
+/** The error of a source that ends too early. Sizes are in bytes. */
+export function truncated(name: string, expected: number, got: number): CaiError {
+  return new CaiError("model.truncated", `${name} ends too early`, { expected: `at least ${expected} bytes`, got: `${got} bytes` });
+}
+
+/** The symbolic name (`ENOENT` …) of what the operating system answered, or the text of another error. */
+export function errorCode(error: unknown): string {
+  if (error instanceof Error) return "code" in error ? String(error.code) : error.message;
+  return String(error);
+}
