@@ -1,3 +1,74 @@
 import type { CatalogueEntry } from "./entry.ts";
 
-export const policyErrors = {} as const satisfies Record<string, CatalogueEntry>;
+export const policyErrors = {
+  "policy.parse-error": {
+    exit: 2,
+    cause: "the text is no Rego: the message names line and column and what was expected there",
+    remedy: "correct the policy at that place",
+  },
+  "policy.compile-error": {
+    exit: 2,
+    cause: "the policy parses but cannot run: an unsafe variable, a recursion, an unknown function or rules that conflict",
+    remedy: "correct the rule at the line and column of the message",
+  },
+  "policy.eval-error": {
+    exit: 3,
+    cause: "a built-in function was given a value it cannot take, or rules gave two different values",
+    remedy: "guard the expression at the line and column of the message, or make the rules agree",
+  },
+  "policy.limit-exceeded": {
+    exit: 3,
+    cause: "the policy needed more steps, time, depth or memory than a policy is given",
+    remedy: "make the policy do less: avoid nested iteration over large collections and very long strings",
+  },
+  "policy.claim-invalid": {
+    exit: 3,
+    cause: "a trust claim of the attestation policy is no integer from -128 to 127",
+    remedy: "let the rule give an integer of the EAR trust tiers",
+  },
+  "policy.no-claims": {
+    exit: 3,
+    cause: "the attestation policy set none of the eight trust claims",
+    remedy: "give at least one of them a default, for example `default hardware := 97`",
+  },
+  "policy.denied": {
+    exit: 3,
+    cause: "the resource policy did not say exactly true",
+    remedy: "read the policy against the token's claims; a new trustee denies everything until a policy allows it",
+  },
+  "policy.simulated": {
+    exit: 3,
+    cause: "simulated evidence met a production store, or the other way round",
+    remedy: "use a trustee of the same world: `cai trustee init --simulated` makes one for simulated platforms",
+  },
+  "policy.debug": {
+    exit: 3,
+    cause: "the TEE runs with a debug attribute, so its host can read it",
+    remedy: "start the TEE without debug",
+  },
+  "policy.collateral-expired": {
+    exit: 3,
+    cause: "the manufacturer's collateral has expired for longer than the grace period",
+    remedy: "fetch current collateral",
+  },
+  "policy.not-bound": {
+    exit: 3,
+    cause: "the evidence is not bound to the runtime data of this request",
+    remedy: "let the agent put the digest of its runtime data into the report data",
+  },
+  "policy.not-fresh": {
+    exit: 3,
+    cause: "nothing shows that the evidence was made for this request",
+    remedy: "attest with the trustee's nonce",
+  },
+  "policy.platform-denied": {
+    exit: 3,
+    cause: "the operator denied this machine or this build",
+    remedy: "use another machine, or remove the deny row if it was a mistake",
+  },
+  "policy.tcb-revoked": {
+    exit: 3,
+    cause: "the manufacturer revoked the platform's security version",
+    remedy: "update the platform's firmware and microcode",
+  },
+} as const satisfies Record<string, CatalogueEntry>;

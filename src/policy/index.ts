@@ -1,0 +1,15 @@
+export { type Appraisal, type AppraisalRequest, appraise } from "./appraisal.ts";
+export { type AssuranceLevel, assurance, type ReferenceValues } from "./assurance.ts";
+export { capVector, type FloorFacts, type FloorHit, type Freshness, floor } from "./floor.ts";
+export { policyHash } from "./policy-hash.ts";
+export {
+  type CompileOptions,
+  compilePolicy,
+  type EvaluateOptions,
+  type Policy,
+  type PolicyLimits,
+  type PolicyModule,
+} from "./rego/index.ts";
+export { decideRelease, type ReleaseDecision, type ReleaseRequest } from "./release.ts";
+export { type TemplateName, templates } from "./templates.ts";
+export { statusOf, TRUST_CLAIMS, type TrustClaim, type TrustStatus, type TrustVector, tierOf } from "./trust-vector.ts";

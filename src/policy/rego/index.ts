@@ -1,0 +1,1 @@
+export { type CompileOptions, compilePolicy, type EvaluateOptions, type Policy, type PolicyLimits, type PolicyModule } from "./policy.ts";
