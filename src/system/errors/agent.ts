@@ -1,3 +1,85 @@
 import type { CatalogueEntry } from "./entry.ts";
 
-export const agentErrors = {} as const satisfies Record<string, CatalogueEntry>;
+/** Errors of the guest agent. */
+export const agentErrors = {
+  "agent.trustee-unauthenticated": {
+    exit: 2,
+    cause: "The trustee is reached over plain HTTP across a network, with nothing that proves who answers.",
+    remedy: "Use https, or pin the trustee with --trustee-pin tid:\u2026",
+  },
+  "agent.pin-invalid": {
+    exit: 2,
+    cause: "A trustee pin is not of a known form.",
+    remedy: "Write tid:<43 characters> as `cai trustee init` prints it, or spki:sha256:<base64url>.",
+  },
+  "agent.trustee-mismatch": {
+    exit: 3,
+    cause: "Another trustee answered than the pinned one, or the answer was altered on the way.",
+    remedy: "Check the address and the pin; if both are right, someone is in between.",
+  },
+  "agent.trustee-unreachable": {
+    exit: 4,
+    cause: "The trustee did not answer, after several attempts.",
+    remedy: "Check the address, that the trustee runs, and the network between.",
+  },
+  "agent.attestation-rejected": {
+    exit: 3,
+    cause: "The trustee did not accept this machine's evidence.",
+    remedy: "The detail and the decision id in the message tell the trustee's operator why.",
+  },
+  "agent.token-not-mine": {
+    exit: 3,
+    cause: "The token that came back is for another key than this agent's.",
+    remedy: "Attest again; if it stays, the session is being interfered with.",
+  },
+  "agent.token-refused": {
+    exit: 3,
+    cause: "The trustee did not accept the attestation token.",
+    remedy: "Attest again; a token is good for minutes, at the trustee that made it.",
+  },
+  "agent.response-mismatch": {
+    exit: 3,
+    cause: "The answer is for another resource or another request than the one that was made.",
+    remedy: "Try again; if it stays, someone swaps answers on the way.",
+  },
+  "agent.response-not-for-us": {
+    exit: 3,
+    cause: "The answer is encrypted to the key of the machine that attested, and that is not this one.",
+    remedy: "Attest with this machine; a token alone opens nothing.",
+  },
+  "agent.resource-denied": {
+    exit: 3,
+    cause: "The trustee attested this machine but its policy does not release the resource.",
+    remedy: "The decision id in the message lets the trustee's operator see why.",
+  },
+  "agent.resource-not-found": {
+    exit: 1,
+    cause: "The trustee has no such resource.",
+    remedy: "Check the name; the owner stores it with `cai model encrypt --trustee` or `cai resource set`.",
+  },
+  "agent.resource-invalid": {
+    exit: 1,
+    cause: "The resource is not what the agent needs: a key has 32 bytes, a root one line of sha256:<hex>.",
+    remedy: "Store it again with `cai model encrypt --trustee`.",
+  },
+  "agent.no-tee": {
+    exit: 1,
+    cause: "This machine is no TEE that the agent can get evidence from.",
+    remedy: "Run inside a TEE, or try out with --simulated-tdx (see `cai sim tdx`).",
+  },
+  "agent.root-conflict": {
+    exit: 3,
+    cause: "Two sources name different roots of the model.",
+    remedy: "Make --root, the trustee's .root and the key file agree; the older one is probably stale.",
+  },
+  "agent.resource-unknown": {
+    exit: 2,
+    cause: "Neither the command line nor the artefact says which resource holds the model's key.",
+    remedy: "Give --resource kbs:///repository/type/tag.",
+  },
+  "agent.swap-enabled": {
+    exit: 3,
+    cause: "The machine swaps to a disk, where plaintext would be written.",
+    remedy: "Turn swap off (swapoff -a) or use zram; --accept-swap takes the risk and is recorded.",
+  },
+} as const satisfies Record<string, CatalogueEntry>;

@@ -1,3 +1,4 @@
+import { adminErrors } from "./admin.ts";
 import { agentErrors } from "./agent.ts";
 import { cliErrors } from "./cli.ts";
 import { cryptoErrors } from "./crypto.ts";
@@ -10,6 +11,7 @@ import { trusteeErrors } from "./trustee.ts";
 
 /** Every error id of the program. Ids are stable: the same on the wire, in logs, in metrics and in the reference page. */
 export const catalogue = {
+  ...adminErrors,
   ...agentErrors,
   ...cliErrors,
   ...cryptoErrors,

@@ -1,3 +1,135 @@
 import type { CatalogueEntry } from "./entry.ts";
 
-export const kbsErrors = {} as const satisfies Record<string, CatalogueEntry>;
+/** Errors of the key broker protocol; both ends use them, and they are the same on the wire. */
+export const kbsErrors = {
+  "kbs.path-invalid": {
+    exit: 2,
+    cause: "A resource name is not of the form repository/type/tag.",
+    remedy: "Write kbs:///repository/type/tag with letters, digits, `_`, `-` and `.` (not first).",
+  },
+  "kbs.message-malformed": {
+    exit: 1,
+    cause: "A message of the KBS protocol lacks a member, or one has the wrong form.",
+    remedy: "Check that both ends speak version 0.4.0 and that the address is a trustee.",
+  },
+  "kbs.version-unsupported": {
+    exit: 1,
+    cause: "The guest speaks a version of the KBS protocol that this trustee does not.",
+    remedy: "Use an agent that speaks 0.4.0.",
+  },
+  "kbs.hash-unsupported": {
+    exit: 1,
+    cause: "The other end chose a hash algorithm that is not available here.",
+    remedy: "Use an end that offers sha384.",
+  },
+  "kbs.tee-unsupported": {
+    exit: 1,
+    cause: "The guest names a platform that this trustee cannot verify.",
+    remedy: "Attest from a supported platform.",
+  },
+  "kbs.tee-key-invalid": {
+    exit: 3,
+    cause: "The guest's key is not one that answers can be encrypted to.",
+    remedy: "Use an EC P-256 key with alg ECDH-ES+A256KW.",
+  },
+  "kbs.evidence-purpose": {
+    exit: 3,
+    cause: "The evidence or token was made for another use: its hashed data has other members than this use has.",
+    remedy: "Make evidence for this use; evidence never serves two.",
+  },
+  "kbs.evidence-tid": {
+    exit: 3,
+    cause: "The evidence names another trustee than this one.",
+    remedy: "Attest to the trustee that the agent is configured with; a relayed challenge ends here.",
+  },
+  "kbs.evidence-class": {
+    exit: 3,
+    cause: "The primary evidence is not of a CPU platform, or additional evidence is.",
+    remedy: "Send the CPU platform's evidence as primary evidence and devices as additional.",
+  },
+  "kbs.binding-untagged": {
+    exit: 3,
+    cause: "The evidence carries untagged report data where tagged report data was negotiated or is required.",
+    remedy: "Attest with an agent that tags report data.",
+  },
+  "kbs.session-unknown": {
+    exit: 3,
+    cause: "The request carries no session cookie, or one that is unknown or has ended.",
+    remedy: "Start again with auth.",
+  },
+  "kbs.session-used": {
+    exit: 3,
+    cause: "The session was attested before, with another body.",
+    remedy: "Start again with auth; a session attests once.",
+  },
+  "kbs.nonce-spent": {
+    exit: 3,
+    cause: "The nonce was used before.",
+    remedy: "Start again with auth; a nonce is good for one attempt, also a failed one.",
+  },
+  "kbs.nonce-expired": {
+    exit: 3,
+    cause: "The nonce is older than it may be.",
+    remedy: "Start again with auth and check the clocks of both ends.",
+  },
+  "kbs.nonce-foreign": {
+    exit: 3,
+    cause: "The nonce was made for another session, platform, version or trustee.",
+    remedy: "Start again with auth and keep the session cookie.",
+  },
+  "kbs.token-missing": {
+    exit: 3,
+    cause: "The request carries no attestation token and no attested session.",
+    remedy: "Attest first; agents start this way on purpose.",
+  },
+  "kbs.token-malformed": { exit: 3, cause: "The token is not an attestation token of the form that is expected.", remedy: "Attest again." },
+  "kbs.token-signature": { exit: 3, cause: "The token's signature is not by this trustee's signer.", remedy: "Attest to this trustee." },
+  "kbs.token-expired": {
+    exit: 3,
+    cause: "The token has expired, or is not yet valid.",
+    remedy: "Attest again and check the clocks of both ends.",
+  },
+  "kbs.token-use": {
+    exit: 3,
+    cause: "The token was minted for another use than opening resources.",
+    remedy: "Attest by the key broker protocol; tokens of the attestation service open nothing.",
+  },
+  "kbs.token-issuer": {
+    exit: 3,
+    cause: "The token was minted by another trustee, or in the other world (production, simulated).",
+    remedy: "Attest to this trustee.",
+  },
+  "kbs.token-policy": {
+    exit: 3,
+    cause: "The token was appraised under a policy that is not the one in force now.",
+    remedy: "Attest again.",
+  },
+  "kbs.token-not-fresh": {
+    exit: 3,
+    cause: "The token's evidence was not bound to a nonce of this trustee.",
+    remedy: "Attest by the key broker protocol.",
+  },
+  "kbs.policy-denied": {
+    exit: 3,
+    cause: "The resource policy did not allow the release.",
+    remedy: "Look up the decision at the trustee; `cai policy explain` shows what decided.",
+  },
+  "kbs.resource-missing": { exit: 1, cause: "There is no such resource.", remedy: "Check the name; store it with `cai resource set`." },
+  "kbs.resource-exists": {
+    exit: 1,
+    cause: "A resource of that name exists already.",
+    remedy: "Choose another name, or replace it deliberately.",
+  },
+  "kbs.plugin-unknown": { exit: 1, cause: "The trustee has no such plugin.", remedy: "Check the address." },
+  "kbs.plugin-unencrypted": { exit: 2, cause: "A plugin would answer a token without encryption.", remedy: "Remove the plugin." },
+  "kbs.request-too-large": {
+    exit: 1,
+    cause: "The request is larger than the trustee accepts.",
+    remedy: "Send less, or raise the limit at the trustee.",
+  },
+  "kbs.busy": {
+    exit: 4,
+    cause: "The trustee has more work queued than it accepts.",
+    remedy: "Try again after the time that the answer names.",
+  },
+} as const satisfies Record<string, CatalogueEntry>;
