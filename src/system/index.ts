@@ -46,6 +46,7 @@ export {
   unmountFilesystem,
 } from "./libc-mount.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
+export { selfCommand } from "./self.ts";
 export { activeSwap } from "./swap.ts";
 export { commit, version } from "./version.ts";
 export { startWorker } from "./worker.ts";

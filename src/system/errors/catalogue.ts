@@ -2,6 +2,7 @@ import { adminErrors } from "./admin.ts";
 import { agentErrors } from "./agent.ts";
 import { cliErrors } from "./cli.ts";
 import { cryptoErrors } from "./crypto.ts";
+import { demoErrors } from "./demo.ts";
 import { kbsErrors } from "./kbs.ts";
 import { modelErrors } from "./model.ts";
 import { netErrors } from "./net.ts";
@@ -15,6 +16,7 @@ export const catalogue = {
   ...agentErrors,
   ...cliErrors,
   ...cryptoErrors,
+  ...demoErrors,
   ...kbsErrors,
   ...modelErrors,
   ...netErrors,
