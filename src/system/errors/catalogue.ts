@@ -7,6 +7,7 @@ import { kbsErrors } from "./kbs.ts";
 import { modelErrors } from "./model.ts";
 import { netErrors } from "./net.ts";
 import { policyErrors } from "./policy.ts";
+import { storeErrors } from "./store.ts";
 import { tdxErrors } from "./tdx.ts";
 import { trusteeErrors } from "./trustee.ts";
 
@@ -21,6 +22,7 @@ export const catalogue = {
   ...modelErrors,
   ...netErrors,
   ...policyErrors,
+  ...storeErrors,
   ...tdxErrors,
   ...trusteeErrors,
 } as const;

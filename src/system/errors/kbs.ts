@@ -132,4 +132,23 @@ export const kbsErrors = {
     cause: "The trustee has more work queued than it accepts.",
     remedy: "Try again after the time that the answer names.",
   },
+  "kbs.request-timeout": { exit: 4, cause: "The request's body did not arrive in time.", remedy: "Check the network between." },
+  "kbs.init-data-invalid": {
+    exit: 3,
+    cause: "The init data is not TOML of the known form, or names a digest algorithm that is not available.",
+    remedy: "Send the exact text that the guest was started with, with version, algorithm and [data].",
+  },
+  "kbs.policy-id-invalid": {
+    exit: 2,
+    cause: "A policy id has characters that ids may not have.",
+    remedy: "Use letters, digits, `_` and `-`.",
+  },
+  "kbs.policy-missing": { exit: 1, cause: "There is no policy of that id.", remedy: "List the policies." },
+  "kbs.policy-protected": { exit: 1, cause: "The policy in force cannot be deleted.", remedy: "Replace it instead." },
+  "kbs.reference-invalid": {
+    exit: 2,
+    cause: "A reference value message is not of the known form.",
+    remedy: 'Send version 0.1.0, type sample, and a base64 payload of {"name": value}.',
+  },
+  "kbs.reference-missing": { exit: 1, cause: "There is no reference value of that name.", remedy: "List the reference values." },
 } as const satisfies Record<string, CatalogueEntry>;

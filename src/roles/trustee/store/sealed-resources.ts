@@ -1,0 +1,60 @@
+import type { Database } from "bun:sqlite";
+import { CaiError } from "../../../system/index.ts";
+import type { Ledger } from "./ledger.ts";
+import { seal, unseal } from "./seal.ts";
+import type { ResourceEntry, Resources } from "./store.ts";
+
+/** Secrets in SQLite: one sealed row a path. Plaintext is never written and never kept in memory. */
+export class SealedResources implements Resources {
+  readonly #database: Database;
+  readonly #ledger: Ledger;
+  readonly #sealKey: Uint8Array;
+  readonly #storeId: string;
+  readonly #get;
+
+  constructor(database: Database, ledger: Ledger, sealKey: Uint8Array, storeId: string) {
+    this.#database = database;
+    this.#ledger = ledger;
+    this.#sealKey = sealKey;
+    this.#storeId = storeId;
+    this.#get = database.prepare<{ version: number; sealed: Uint8Array }, [string]>("SELECT version, sealed FROM resources WHERE key = ?");
+  }
+
+  async get(path: string): Promise<Uint8Array | undefined> {
+    this.#ledger.check();
+    const row = this.#get.get(path);
+    if (row === null) return undefined;
+    return unseal(this.#sealKey, "cai/resource/v1", this.#storeId, { table: "resources", key: path, version: row.version }, row.sealed);
+  }
+
+  async putAll(entries: readonly ResourceEntry[], replace: boolean): Promise<void> {
+    this.#ledger.write(["resources"], (version) => {
+      const statement = this.#database.prepare("INSERT OR REPLACE INTO resources (key, version, sealed) VALUES (?, ?, ?)");
+      for (const { path, value } of entries) {
+        if (!replace && this.#get.get(path) !== null) {
+          throw new CaiError("kbs.resource-exists", `there is a resource at ${path} already`, {
+            hint: "Ask for replacement, or choose another path.",
+          });
+        }
+        statement.run(
+          path,
+          version,
+          seal(this.#sealKey, "cai/resource/v1", this.#storeId, { table: "resources", key: path, version }, value),
+        );
+      }
+      statement.finalize();
+    });
+  }
+
+  async delete(path: string): Promise<boolean> {
+    return this.#ledger.write(["resources"], () => this.#database.run("DELETE FROM resources WHERE key = ?", [path]).changes > 0);
+  }
+
+  async list(): Promise<string[]> {
+    this.#ledger.check();
+    return this.#database
+      .query<{ key: string }, []>("SELECT key FROM resources ORDER BY key")
+      .all()
+      .map((row) => row.key);
+  }
+}

@@ -1,0 +1,48 @@
+import type { Database } from "bun:sqlite";
+import { createHash } from "node:crypto";
+import type { Session, Sessions, SpentOnce } from "./store.ts";
+
+/** Session ids, nonces and token ids are looked up by their hash: who reads the database can use none of them (security.md I25). */
+function sha256(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
+}
+
+/** Attested sessions in SQLite. */
+export class SqliteSessions implements Sessions {
+  readonly #get;
+  readonly #put;
+
+  constructor(database: Database) {
+    this.#get = database.prepare<Omit<Session, "tagged"> & { tagged: number }, [Uint8Array, number]>(
+      "SELECT body, token, expires, tagged, version, tee, hash FROM sessions WHERE id = ? AND expires > ?",
+    );
+    this.#put = database.prepare<null, [Uint8Array, Uint8Array, string, number, number, string, string, string]>(
+      "INSERT INTO sessions (id, body, token, expires, tagged, version, tee, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+  }
+
+  async get(id: string, now: number): Promise<Session | undefined> {
+    const row = this.#get.get(sha256(id), now);
+    return row === null ? undefined : { ...row, tagged: row.tagged === 1 };
+  }
+
+  async put(id: string, session: Session): Promise<void> {
+    const { body, token, expires, tagged, version, tee, hash } = session;
+    this.#put.run(sha256(id), body, token, expires, tagged ? 1 : 0, version, tee, hash);
+  }
+}
+
+/** Values used once, in SQLite: the primary key decides who was first. */
+export class SqliteSpentOnce implements SpentOnce {
+  readonly #insert;
+
+  constructor(database: Database, table: "nonces" | "token_ids") {
+    this.#insert = database.prepare<null, [Uint8Array, number]>(
+      `INSERT INTO ${table} (hash, expires) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING`,
+    );
+  }
+
+  async spend(value: string, expires: number): Promise<boolean> {
+    return this.#insert.run(sha256(value), expires).changes === 1;
+  }
+}

@@ -1,0 +1,209 @@
+import { Database } from "bun:sqlite";
+import { randomBytes } from "node:crypto";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { CaiError } from "../../../system/index.ts";
+import { DecisionLog } from "./decision-log.ts";
+import { Ledger } from "./ledger.ts";
+import { MacedTable } from "./maced-table.ts";
+import { masterKeyPath, readMasterKey, type StoreKeys } from "./master-key.ts";
+import { StoredPolicies, StoredReferences } from "./policy-tables.ts";
+import { createSchema, hasSchema } from "./schema.ts";
+import { checkRow, rowMac, seal, tampered, unseal } from "./seal.ts";
+import { SealedResources } from "./sealed-resources.ts";
+import { SqliteSessions, SqliteSpentOnce } from "./short-lived.ts";
+import type { OwnCertificateName, OwnKeyName, PolicyKind, Store, World } from "./store.ts";
+
+/** What a new store holds from its first transaction on. */
+export interface StoreContents {
+  readonly world: World;
+  /** seconds since 1970 */
+  readonly created: number;
+  /** PKCS#8 DER by name */
+  readonly privateKeys: Readonly<Record<OwnKeyName, Uint8Array>>;
+  /** DER by name */
+  readonly certificates: Readonly<Record<OwnCertificateName, Uint8Array>>;
+  /** SPKI PEM by name */
+  readonly administrators: Readonly<Record<string, string>>;
+  readonly policies: readonly { readonly kind: PolicyKind; readonly id: string; readonly text: string }[];
+}
+
+const FIRST_VERSION = 1;
+
+/** @returns the place of the database in a data directory */
+export function databasePath(dataDir: string): string {
+  return join(dataDir, "trustee.db");
+}
+
+/** @returns whether the data directory holds a store; one that a crash left half made does not count */
+export function storeExists(dataDir: string): boolean {
+  if (!existsSync(databasePath(dataDir))) return false;
+  const database = openDatabase(dataDir);
+  try {
+    return hasSchema(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** Makes a store in one transaction: it is there whole, or not at all. The caller holds the data lock. */
+export function createStore(dataDir: string, keys: StoreKeys, contents: StoreContents): void {
+  closeSync(openSync(databasePath(dataDir), "a", 0o600));
+  const database = openDatabase(dataDir);
+  try {
+    database.run("PRAGMA synchronous = FULL");
+    database
+      .transaction(() => {
+        createSchema(database);
+        const ledger = new Ledger(database, keys.mac);
+        const id = randomBytes(16).toString("hex");
+        const created = String(contents.created);
+        const mac = rowMac(keys.mac, { table: "store", key: id, version: FIRST_VERSION }, storeContent(contents.world, created));
+        database.run("INSERT INTO store (key, world, created, version, mac) VALUES (?, ?, ?, ?, ?)", [
+          id,
+          contents.world,
+          contents.created,
+          FIRST_VERSION,
+          mac,
+        ]);
+        const table = (name: "policies" | "administrators" | "certificates") => new MacedTable(database, ledger, keys.mac, name);
+        table("policies").insert(
+          contents.policies.map(({ kind, id, text }) => [`${kind}/${id}`, text] as const),
+          FIRST_VERSION,
+        );
+        table("administrators").insert(Object.entries(contents.administrators), FIRST_VERSION);
+        table("certificates").insert(
+          Object.entries(contents.certificates).map(([name, der]) => [name, Buffer.from(der).toString("base64")] as const),
+          FIRST_VERSION,
+        );
+        for (const [name, der] of Object.entries(contents.privateKeys)) {
+          const position = { table: "own_keys", key: name, version: FIRST_VERSION };
+          const sealed = seal(keys.seal, "cai/key/v1", id, position, der);
+          database.run("INSERT INTO own_keys (key, version, sealed) VALUES (?, ?, ?)", [name, FIRST_VERSION, sealed]);
+        }
+        ledger.begin(FIRST_VERSION);
+      })
+      .immediate();
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * Opens a store and checks all of it.
+ *
+ * @param serve  true where nonces will be given out: the epoch grows, so that none from before this start is taken again, whether or not
+ *               the record that it was spent survived
+ * @throws CaiError `store.record-tampered`, `store.schema-unknown`, `store.unreadable`, `store.master-key-…`
+ */
+export function openStore(dataDir: string, serve: boolean): Store {
+  const keys = readMasterKey(masterKeyPath(dataDir));
+  const database = openDatabase(dataDir);
+  try {
+    if (!hasSchema(database)) throw new CaiError("store.unreadable", `${databasePath(dataDir)} holds no store`);
+    return assemble(database, keys, serve);
+  } catch (error) {
+    database.close();
+    if (error instanceof CaiError) throw error;
+    throw new CaiError("store.unreadable", `the store ${databasePath(dataDir)} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function openDatabase(dataDir: string): Database {
+  const path = databasePath(dataDir);
+  try {
+    const database = new Database(path, { create: false, readwrite: true, strict: true });
+    database.run("PRAGMA busy_timeout = 5000");
+    database.run("PRAGMA journal_mode = WAL");
+    database.run("PRAGMA synchronous = NORMAL");
+    // What is deleted or replaced is overwritten, in the database at least: sealed bytes need not stay around.
+    database.run("PRAGMA secure_delete = ON");
+    database.run("PRAGMA trusted_schema = OFF");
+    return database;
+  } catch (cause) {
+    throw new CaiError("store.unreadable", `the store ${path} cannot be opened: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function storeContent(world: string, created: string): string {
+  return JSON.stringify({ world, created });
+}
+
+function assemble(database: Database, keys: StoreKeys, serve: boolean): Store {
+  const ledger = new Ledger(database, keys.mac);
+  ledger.check();
+  const { id, world } = readStoreRow(database, keys);
+  const table = (name: ConstructorParameters<typeof MacedTable>[3]) => new MacedTable(database, ledger, keys.mac, name);
+  const marks = table("marks");
+  const certificates = table("certificates");
+  const administrators = table("administrators");
+  const decisions = new DecisionLog(database, marks);
+  // Row by row as well as by the head: a store that is wrong anywhere does not start.
+  const covered = [marks, certificates, administrators, table("policies"), table("reference_values")];
+  for (const each of covered) each.all();
+  let epoch = Number(marks.all().get("epoch") ?? "0");
+  if (serve) marks.putAll([["epoch", String(++epoch)]]);
+  const ownKey = database.prepare<{ version: number; sealed: Uint8Array }, [string]>("SELECT version, sealed FROM own_keys WHERE key = ?");
+  const expired = ["sessions", "nonces", "token_ids"].map((name) => database.prepare(`DELETE FROM ${name} WHERE expires <= ?`));
+
+  return {
+    id,
+    world,
+    epoch,
+    nonceKey: keys.nonce,
+    decisionIdKey: keys.decisionId,
+    resources: new SealedResources(database, ledger, keys.seal, id),
+    policies: new StoredPolicies(table("policies")),
+    references: new StoredReferences(table("reference_values")),
+    sessions: new SqliteSessions(database),
+    nonces: new SqliteSpentOnce(database, "nonces"),
+    tokenIds: new SqliteSpentOnce(database, "token_ids"),
+    decisions,
+    administrators: {
+      async list() {
+        return [...administrators.all()].map(([name, publicKey]) => ({ name, publicKey }));
+      },
+    },
+    ownKeys: {
+      async privateKey(name) {
+        ledger.check();
+        const row = ownKey.get(name);
+        if (row === null) throw tampered({ table: "own_keys", key: name });
+        return unseal(keys.seal, "cai/key/v1", id, { table: "own_keys", key: name, version: row.version }, row.sealed);
+      },
+      async certificate(name) {
+        const content = certificates.all().get(name);
+        if (content === undefined) throw tampered({ table: "certificates", key: name });
+        return Buffer.from(content, "base64");
+      },
+    },
+    async revision() {
+      ledger.check();
+      return ledger.revision;
+    },
+    async lastTime() {
+      return decisions.lastTime;
+    },
+    async prune(now) {
+      for (const statement of expired) statement.run(now);
+      decisions.prune();
+    },
+    async close() {
+      database.close();
+    },
+  };
+}
+
+function readStoreRow(database: Database, keys: StoreKeys): { id: string; world: World } {
+  const rows = database
+    .query<{ key: string; world: string; created: number; version: number; mac: Uint8Array }, []>("SELECT * FROM store")
+    .all();
+  const row = rows[0];
+  if (row === undefined || rows.length !== 1) throw tampered({ table: "store" });
+  const { key, world, created, version, mac } = row;
+  checkRow(keys.mac, { table: "store", key, version }, storeContent(world, String(created)), mac);
+  if (world !== "production" && world !== "simulated") throw tampered({ table: "store", key });
+  return { id: key, world };
+}

@@ -1,0 +1,31 @@
+import type { CatalogueEntry } from "./entry.ts";
+
+/** Errors of the trustee's store. */
+export const storeErrors = {
+  "store.record-tampered": {
+    exit: 3,
+    cause: "A row of the trustee's database is not as the trustee wrote it: edited, moved, dropped, or restored from an older copy.",
+    remedy: "Find out who wrote to the database; restore a whole backup together with its master key.",
+  },
+  "store.schema-unknown": {
+    exit: 1,
+    cause: "The store was written by another version of cai.",
+    remedy: "Run the version that wrote it, or a newer one that reads it.",
+  },
+  "store.unreadable": {
+    exit: 1,
+    cause: "The store's database cannot be opened or read.",
+    remedy: "Check the file, its permissions and the disk.",
+  },
+  "store.master-key-missing": {
+    exit: 2,
+    cause: "The store's master key, the file beside the data directory that ends in .master, cannot be read.",
+    remedy: "Put it back. Without it nothing in the store can be opened.",
+  },
+  "store.master-key-exposed": {
+    exit: 2,
+    cause: "Users other than the owner may read the store's master key.",
+    remedy: "chmod 600 the file, and consider its content known.",
+  },
+  "store.master-key-invalid": { exit: 2, cause: "The master key file is damaged.", remedy: "Restore it from where it is kept safe." },
+} as const satisfies Record<string, CatalogueEntry>;
