@@ -1,3 +1,12 @@
+export { type Certificate, certificatePem, parseCertificate, parseCertificates } from "./certificate.ts";
+export {
+  buildCertificate,
+  buildRevocationList,
+  type CertificateTemplate,
+  type RevocationListTemplate,
+  type Sign,
+} from "./certificate-builder.ts";
+export { checkIssued, checkPlace, checkRevocationListIssuer, checkRevocationListSignature } from "./certificate-chain.ts";
 export { concatKdf } from "./concat-kdf.ts";
 export {
   decodeBase64,
@@ -23,3 +32,9 @@ export {
   sameKey,
 } from "./jwk.ts";
 export { unwrapKey, wrapKey } from "./key-wrap.ts";
+export { parseRevocationList, type RevocationList } from "./x509/crl.ts";
+export { contextTag, DerReader, TAG } from "./x509/der.ts";
+export { encodeBoolean, encodeElement, encodeOctets, encodeOid, encodeSequence, encodeUnsigned } from "./x509/der-writer.ts";
+export { EXTENSION, type Extension, type KeyPurpose, type KeyUsage, type SubjectAltName } from "./x509/extensions.ts";
+export { decodePem, encodePem } from "./x509/pem.ts";
+export { encodeP256PublicKey, importPublicKey, verifyP256 } from "./x509/public-key.ts";

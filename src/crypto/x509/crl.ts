@@ -1,0 +1,102 @@
+import { CaiError } from "../../system/index.ts";
+import { contextTag, DerReader, TAG } from "./der.ts";
+import { EXTENSION, type Extension, readAuthorityKeyId, readCrlNumber, readExtensions } from "./extensions.ts";
+import { type DistinguishedName, readName } from "./name.ts";
+import { readEcdsaAlgorithm, readEcdsaSignature } from "./public-key.ts";
+
+const MAX_BYTES = 1024 * 1024;
+const UNDERSTOOD: readonly string[] = [EXTENSION.crlNumber, EXTENSION.authorityKeyId];
+
+/** An X.509 v2 certificate revocation list (RFC 5280 §5.1), signed with ECDSA and SHA-256. */
+export interface RevocationList {
+  readonly der: Uint8Array;
+  /** the bytes that the signature covers */
+  readonly tbs: Uint8Array;
+  /** r ‖ s, 64 bytes */
+  readonly signature: Uint8Array;
+  readonly issuer: DistinguishedName;
+  /** seconds since 1970 */
+  readonly thisUpdate: number;
+  readonly nextUpdate: number;
+  /** serial numbers of revoked certificates */
+  readonly revoked: ReadonlySet<bigint>;
+  readonly number: bigint;
+  readonly authorityKeyId: Uint8Array | undefined;
+}
+
+/**
+ * Parses one revocation list in DER. It must have nextUpdate, crlNumber and authority key id, and no critical extension besides
+ * (tdx.md §2.5): an indirect or delta list would mean something else than "these serials of this issuer".
+ *
+ * @throws CaiError `crypto.crl-malformed`, whose cause names the place; never an empty list instead
+ */
+export function parseRevocationList(der: Uint8Array): RevocationList {
+  try {
+    return read(der);
+  } catch (cause) {
+    if (!(cause instanceof CaiError)) throw cause;
+    throw new CaiError("crypto.crl-malformed", `expected an X.509 v2 revocation list, got other bytes (${cause.message})`, { cause });
+  }
+}
+
+function read(der: Uint8Array): RevocationList {
+  if (der.length > MAX_BYTES) throw new CaiError("crypto.der-malformed", `expected at most ${MAX_BYTES} bytes, got ${der.length}`);
+  const outer = new DerReader(der, "revocation list");
+  const signed = outer.enter(TAG.sequence);
+  outer.end();
+  const tbs = signed.element(TAG.sequence);
+  readEcdsaAlgorithm(signed, "signature algorithm");
+  const signature = readEcdsaSignature(signed.bits(), "signature");
+  signed.end();
+
+  const body = new DerReader(tbs.content, "revocation list body");
+  if (body.small(255) !== 1) throw new CaiError("crypto.der-malformed", "version: expected 2, got another");
+  readEcdsaAlgorithm(body, "inner signature algorithm");
+  const issuer = readName(body.element(TAG.sequence));
+  const thisUpdate = body.time();
+  const nextUpdate = body.time();
+  const entries = body.optional(TAG.sequence);
+  const explicit = new DerReader(body.element(contextTag(0, true)).content, "extensions");
+  body.end();
+  const extensions = readExtensions(explicit.enter(TAG.sequence));
+  explicit.end();
+  refuseCritical(extensions, UNDERSTOOD);
+  return {
+    der,
+    tbs: tbs.whole,
+    signature,
+    issuer,
+    thisUpdate,
+    nextUpdate,
+    revoked: entries === undefined ? new Set() : readEntries(entries.content),
+    number: readCrlNumber(required(extensions, EXTENSION.crlNumber, "crlNumber")),
+    authorityKeyId: readAuthorityKeyId(required(extensions, EXTENSION.authorityKeyId, "authority key id")),
+  };
+}
+
+function readEntries(content: Uint8Array): Set<bigint> {
+  const reader = new DerReader(content, "revoked certificates");
+  const serials = new Set<bigint>();
+  while (!reader.atEnd) {
+    const entry = reader.enter(TAG.sequence);
+    serials.add(entry.unsigned());
+    entry.time();
+    if (!entry.atEnd) refuseCritical(readExtensions(entry.enter(TAG.sequence)), []);
+    entry.end();
+  }
+  return serials;
+}
+
+function refuseCritical(extensions: ReadonlyMap<string, Extension>, understood: readonly string[]): void {
+  for (const { oid, critical } of extensions.values()) {
+    if (critical && !understood.includes(oid)) {
+      throw new CaiError("crypto.der-malformed", `extensions: expected no unknown critical extension, got ${oid}`);
+    }
+  }
+}
+
+function required(extensions: ReadonlyMap<string, Extension>, oid: string, name: string): Extension {
+  const found = extensions.get(oid);
+  if (found === undefined) throw new CaiError("crypto.der-malformed", `extensions: expected ${name}, got none`);
+  return found;
+}

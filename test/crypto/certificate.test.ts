@@ -1,0 +1,158 @@
+import { expect, test } from "bun:test";
+import { X509Certificate } from "node:crypto";
+import { p256 } from "@noble/curves/nist.js";
+import fc from "fast-check";
+import {
+  buildCertificate,
+  type CertificateTemplate,
+  certificatePem,
+  checkIssued,
+  checkPlace,
+  parseCertificate,
+  parseCertificates,
+} from "../../src/crypto/index.ts";
+import { errorId } from "./certificate-testing.ts";
+
+const key = (byte: number) => {
+  const secret = new Uint8Array(32).fill(byte);
+  return { point: p256.getPublicKey(secret, false), sign: (tbs: Uint8Array) => p256.sign(tbs, secret, { lowS: false }) };
+};
+const rootKey = key(1);
+const leafKey = key(2);
+const [from, to] = [1_700_000_000, 2_000_000_000];
+
+const rootTemplate: CertificateTemplate = {
+  serial: 1n,
+  subject: "Test Root",
+  issuer: "Test Root",
+  notBefore: from,
+  notAfter: 2_600_000_000,
+  publicKey: rootKey.point,
+  ca: { pathLength: 0 },
+  keyUsage: ["keyCertSign", "cRLSign"],
+  sign: rootKey.sign,
+};
+const leafTemplate: CertificateTemplate = {
+  serial: (1n << 159n) + 5n,
+  subject: "localhost ✓",
+  issuer: "Test Root",
+  notBefore: from,
+  notAfter: to,
+  publicKey: leafKey.point,
+  issuerPublicKey: rootKey.point,
+  keyUsage: ["digitalSignature"],
+  keyPurposes: ["clientAuth", "serverAuth"],
+  subjectAltNames: [{ dns: "localhost" }, { ip: Uint8Array.of(127, 0, 0, 1) }, { uri: "https://example.invalid/" }],
+  crlDistributionPoint: "https://example.invalid/root.crl",
+  sign: rootKey.sign,
+};
+const rootDer = buildCertificate(rootTemplate);
+const leafDer = buildCertificate(leafTemplate);
+
+test("a built certificate says what its template says", () => {
+  const leaf = parseCertificate(leafDer);
+  expect(leaf.serial).toBe(leafTemplate.serial);
+  expect(leaf.subject.commonName).toBe("localhost ✓");
+  expect(leaf.issuer.commonName).toBe("Test Root");
+  expect([leaf.notBefore, leaf.notAfter]).toEqual([from, to]);
+  expect(leaf.publicKey.point).toEqual(leafKey.point);
+  expect(leaf.basicConstraints).toEqual({ ca: false, pathLength: undefined });
+  expect([...leaf.keyUsage!]).toEqual(["digitalSignature"]);
+  expect(leaf.keyPurposes).toEqual(["1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1"]);
+  expect(leaf.authorityKeyId).toEqual(parseCertificate(rootDer).subjectKeyId!);
+  expect(parseCertificate(rootDer).notAfter).toBe(2_600_000_000);
+});
+
+test("the runtime's X.509 reader agrees with what was built", () => {
+  const root = new X509Certificate(rootDer);
+  const leaf = new X509Certificate(leafDer);
+  expect(leaf.checkIssued(root)).toBe(true);
+  expect(leaf.verify(root.publicKey)).toBe(true);
+  expect(leaf.subjectAltName).toBe("DNS:localhost, IP Address:127.0.0.1, URI:https://example.invalid/");
+  expect(leaf.ca).toBe(false);
+  expect(root.ca).toBe(true);
+  expect(BigInt(`0x${leaf.serialNumber}`)).toBe(leafTemplate.serial);
+});
+
+test("building is deterministic with a deterministic signer", () => {
+  expect(buildCertificate(leafTemplate)).toEqual(leafDer);
+});
+
+test("PEM of a chain reads back in order", () => {
+  const pem = certificatePem(leafDer, rootDer);
+  expect(parseCertificates(pem).map((each) => each.der)).toEqual([leafDer, rootDer]);
+  expect(parseCertificates(`\n${pem.replaceAll("\n", "\r\n")}\n`).length).toBe(2);
+});
+
+test("PEM with foreign text, a missing end, bad base64 or too many blocks is refused", () => {
+  const pem = certificatePem(leafDer);
+  const bad = [
+    "",
+    `x${pem}`,
+    `${pem}x`,
+    pem.replace("-----END", "-----ENX"),
+    pem.replace("MII", "M*I"),
+    pem.replace("MII", "M=I"),
+    pem + pem,
+  ];
+  for (const text of bad) expect(errorId(() => parseCertificates(text, 1))).toBe("crypto.pem-malformed");
+});
+
+test("a chain that was issued properly is accepted", () => {
+  const [leaf, root] = [parseCertificate(leafDer), parseCertificate(rootDer)];
+  checkIssued(leaf, root);
+  checkIssued(root, root);
+  checkPlace(leaf, "leaf");
+  checkPlace(root, 0);
+});
+
+test("a wrong issuer, key, place or an unknown critical extension is refused", () => {
+  const [leaf, root] = [parseCertificate(leafDer), parseCertificate(rootDer)];
+  const otherName = parseCertificate(buildCertificate({ ...rootTemplate, subject: "Other", issuer: "Other" }));
+  const otherKey = parseCertificate(buildCertificate({ ...rootTemplate, publicKey: leafKey.point, sign: leafKey.sign }));
+  const sameIdOtherKey = { ...root, publicKey: leaf.publicKey };
+  const unknown = { oid: "1.2.3.4", critical: true, value: Uint8Array.of(5, 0) };
+  const strange = parseCertificate(buildCertificate({ ...leafTemplate, extensions: [unknown] }));
+  const { ca: _, ...noCa } = rootTemplate;
+  for (const refused of [
+    () => checkIssued(leaf, otherName),
+    () => checkIssued(leaf, otherKey),
+    () => checkIssued(leaf, sameIdOtherKey),
+    () => checkPlace(root, "leaf"),
+    () => checkPlace(root, 1),
+    () => checkPlace(leaf, 0),
+    () => checkPlace(parseCertificate(buildCertificate(noCa)), 0),
+    () => checkPlace(parseCertificate(buildCertificate({ ...rootTemplate, keyUsage: ["cRLSign"] })), 0),
+    () => checkPlace(strange, "leaf"),
+  ]) {
+    expect(errorId(refused)).toBe("crypto.chain-invalid");
+  }
+});
+
+test("a certificate cut at any offset, or with a byte after it, is malformed", () => {
+  for (let end = 0; end < leafDer.length; end++) {
+    expect(errorId(() => parseCertificate(leafDer.subarray(0, end)))).toBe("crypto.certificate-malformed");
+  }
+  expect(errorId(() => parseCertificate(Buffer.concat([leafDer, Uint8Array.of(0)])))).toBe("crypto.certificate-malformed");
+});
+
+test("one flipped bit is malformed or breaks the signature, and nothing else is thrown", () => {
+  const root = parseCertificate(rootDer);
+  fc.assert(
+    fc.property(fc.nat(leafDer.length * 8 - 1), (bit) => {
+      const der = Uint8Array.from(leafDer);
+      der[bit >> 3]! ^= 1 << (bit & 7);
+      const id = errorId(() => checkIssued(parseCertificate(der), root));
+      expect(["crypto.certificate-malformed", "crypto.chain-invalid"]).toContain(id!);
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+test("random bytes are malformed", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      expect(errorId(() => parseCertificate(bytes))).toBe("crypto.certificate-malformed");
+    }),
+  );
+});
