@@ -9,6 +9,7 @@ export {
   groupUsage,
   nearest,
   type Progress,
+  printSettings,
   reportError,
   runVerb,
   type SettingSource,
@@ -17,7 +18,7 @@ export {
 } from "./command/index.ts";
 export { refuseUnsafeEnvironment } from "./environment.ts";
 export { CaiError, type ErrorDetails } from "./error.ts";
-export { type CatalogueEntry, catalogue, type ErrorId } from "./errors/index.ts";
+export { type CatalogueEntry, catalogue, type ErrorId, type QuoteReason } from "./errors/index.ts";
 export { hardenProcess, processHardening } from "./hardening.ts";
 export { createHttpClient, type HttpClient, type HttpClientOptions, type HttpRequest, type HttpResponse, isLoopbackHost } from "./http.ts";
 export type { JsonObject, JsonValue } from "./json.ts";

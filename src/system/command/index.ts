@@ -1,4 +1,5 @@
 export { nearest } from "./nearest.ts";
+export { printSettings } from "./print-settings.ts";
 export { createProgress, formatBytes, type Progress } from "./progress.ts";
 export { type CommandHost, errorText, reportError, runVerb } from "./run.ts";
 export { formatTable } from "./table.ts";

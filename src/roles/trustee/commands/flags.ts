@@ -1,0 +1,38 @@
+import { join } from "node:path";
+import type { FlagSpec } from "../../../system/index.ts";
+
+export const DATA_FLAG = {
+  kind: "text",
+  value: "DIR",
+  default: "./cai-trustee",
+  about: "the trustee's data; its master key lies beside it as DIR.master",
+} as const satisfies FlagSpec;
+
+/** The settings of a running trustee: flags of `serve`, keys of `trustee.toml`, lines of `config`. */
+export const SERVE_FLAGS = {
+  data: DATA_FLAG,
+  listen: { kind: "text", value: "HOST:PORT", default: "127.0.0.1:8080", about: "where to listen; port 0 takes a free one" },
+  "tls-cert": { kind: "text", value: "FILE", about: "certificate chain (PEM) for HTTPS" },
+  "tls-key": { kind: "text", value: "FILE", about: "its private key (PEM)" },
+  "insecure-http": { kind: "switch", about: "allow plain HTTP on an address other than loopback" },
+  "trust-anchor": {
+    kind: "text",
+    value: "FILE",
+    about: "a root certificate to trust besides the built-in ones; only a simulated one is taken, and only by a simulated store",
+  },
+  collateral: { kind: "text", value: "FILE", about: "TDX collateral bundle; read again when it changes" },
+  "collateral-grace": {
+    kind: "number",
+    value: "SECONDS",
+    min: 0,
+    max: 30 * 86_400,
+    default: 0,
+    about: "how long expired collateral is still taken; recorded with every decision",
+  },
+} as const satisfies Record<string, FlagSpec>;
+
+/** @returns `trustee.toml` in the data directory */
+export function settingsFile(flags: Readonly<Record<string, string | number | boolean | undefined>>): string {
+  const data = flags["data"];
+  return join(typeof data === "string" ? data : DATA_FLAG.default, "trustee.toml");
+}

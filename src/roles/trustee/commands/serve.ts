@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { CaiError, defineVerb } from "../../../system/index.ts";
+import { createTrustee } from "../index.ts";
+import { SERVE_FLAGS, settingsFile } from "./flags.ts";
+
+export default defineVerb({
+  path: "trustee serve",
+  description:
+    "Verifies evidence, grades it by policy and reference values, and releases secrets only to environments that pass (KBS protocol 0.4.0).\nSIGTERM finishes what is under way and ends with 0.",
+  positionals: [],
+  flags: SERVE_FLAGS,
+  settingsFile,
+  examples: [
+    { about: "on loopback, for real hardware", line: "cai trustee serve --collateral collateral.json" },
+    {
+      about: "for others, with TLS",
+      line: "cai trustee serve --listen 0.0.0.0:8443 --tls-cert server.pem --tls-key server.key --collateral collateral.json",
+    },
+    {
+      about: "for a simulated machine made by `cai sim tdx init`",
+      line: "cai trustee serve --data ./try-trustee --trust-anchor sim/anchor.pem --collateral sim/collateral.json",
+    },
+  ],
+  async run({ flags, log, print, signal }) {
+    const { host, port } = parseListen(flags.listen);
+    const trustee = await createTrustee({
+      dataDir: flags.data,
+      host,
+      port,
+      ...tlsOf(flags["tls-cert"], flags["tls-key"]),
+      insecureHttp: flags["insecure-http"],
+      trustAnchors: flags["trust-anchor"] === undefined ? [] : [flags["trust-anchor"]],
+      ...(flags.collateral !== undefined && { collateral: flags.collateral }),
+      collateralGraceSeconds: flags["collateral-grace"],
+      logger: log,
+    });
+    const { url } = await trustee.start();
+    print(
+      { url, tid: trustee.tid, pin: `tid:${trustee.tid}`, world: trustee.world, pid: process.pid },
+      `cai trustee (${trustee.world}) ready at ${url}, tid:${trustee.tid}`,
+    );
+    await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
+    await trustee.stop();
+  },
+});
+
+function parseListen(listen: string): { host: string; port: number } {
+  const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})$/.exec(listen) ?? [];
+  if (host === undefined || Number(port) > 65_535) {
+    throw new CaiError("cli.setting-invalid", `--listen cannot be ${JSON.stringify(listen)}`, {
+      expected: "HOST:PORT, port 0–65535",
+      got: listen,
+    });
+  }
+  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+}
+
+function tlsOf(certificate: string | undefined, key: string | undefined): { tls: { cert: string; key: string } } | Record<never, never> {
+  if (certificate === undefined && key === undefined) return {};
+  if (certificate === undefined || key === undefined)
+    throw new CaiError("cli.usage", "--tls-cert and --tls-key go together", { hint: "cai trustee serve --help" });
+  return { tls: { cert: readPem(certificate), key: readPem(key) } };
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new CaiError("cli.input-unreadable", `cannot read ${path}`, { got: (error as NodeJS.ErrnoException).code ?? String(error) });
+  }
+}

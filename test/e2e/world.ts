@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { caiJson, type Started, scratch, start } from "./cai.ts";
+
+/** A trustee with a simulated machine that its policies take, as the README sets them up. */
+export interface World {
+  readonly folder: string;
+  /** the trustee's address */
+  readonly url: string;
+  readonly pin: string;
+  readonly adminKey: string;
+  /** the state of the simulated machine */
+  readonly machine: string;
+  readonly trustee: Started;
+  /** flags that an administrator gives */
+  readonly admin: readonly string[];
+  /** flags that an agent gives */
+  readonly agent: readonly string[];
+}
+
+/** Starts a simulated world: one machine, one trustee, policies and reference values that take exactly that machine. */
+export async function startWorld(): Promise<World> {
+  const folder = scratch();
+  const sim = join(folder, "sim");
+  const data = join(folder, "trustee");
+  await caiJson(["sim", "tdx", "init", "--out", sim]);
+  const { admin_key } = await caiJson(["trustee", "init", "--simulated", "--data", data]);
+  const trustee = await start(["trustee", "serve", "--data", data, "--listen", "127.0.0.1:0", "--trust-anchor", join(sim, "anchor.pem"), "--collateral", join(sim, "collateral.json")]);
+  const url = String(trustee.ready["url"]);
+  const pin = String(trustee.ready["pin"]);
+  const adminKey = String(admin_key);
+  const admin = ["--trustee", url, "--admin-key", adminKey];
+  await caiJson(["reference", "set", "--file", join(sim, "reference.json"), ...admin]);
+  await caiJson(["policy", "set", "resource", "--template", "affirming-simulated", ...admin]);
+  const machine = join(sim, "machine.json");
+  return { folder, url, pin, adminKey, machine, trustee, admin, agent: ["--trustee", url, "--trustee-pin", pin, "--simulated-tdx", machine] };
+}
