@@ -1,0 +1,35 @@
+export {
+  checkBinding,
+  encodeAttestation,
+  encodeChallenge,
+  encodeRequest,
+  encodeTokenReply,
+  type InitData,
+  KBS_PREFIX,
+  MESSAGE_LIMITS,
+  PROTOCOL_VERSION,
+  parseAdditionalEvidence,
+  parseAttestation,
+  parseChallenge,
+  parseRequest,
+  parseTokenReply,
+  type RcarAttestation,
+  type RcarChallenge,
+  type RcarRequest,
+  SESSION_COOKIE,
+} from "./messages.ts";
+export { formatResourcePath, formatResourceUri, parseResourcePath, parseResourceUri, type ResourcePath } from "./resource-path.ts";
+export {
+  deviceRuntimeData,
+  type EvidencePurpose,
+  HASH_ALGORITHMS,
+  type HashAlgorithm,
+  isReservedReportData,
+  parseRcarRuntimeData,
+  purposeOf,
+  type RcarBinding,
+  rcarRuntimeData,
+  reportDataOf,
+  runtimeDataDigest,
+} from "./runtime-data.ts";
+export { parseTeeKey, type TeeKey, teeKeyJson } from "./tee-key.ts";
