@@ -91,3 +91,36 @@ function hmac(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
   for (const part of parts) mac.update(part);
   return new Uint8Array(mac.digest());
 }
+
+/** The keys of one file, for chunks that come in order: it keeps that of the epoch used last, and wipes each one after its use. */
+export class EpochKeys {
+  readonly #prk: Uint8Array;
+  readonly #chunksPerEpoch: number;
+  readonly #fileNo: number;
+  readonly #salts: readonly Uint8Array[];
+  #epoch = -1;
+  #key: Uint8Array = new Uint8Array();
+
+  constructor(prk: Uint8Array, core: { readonly epoch: number }, file: { readonly fileNo: number; readonly salts: readonly Uint8Array[] }) {
+    this.#prk = prk;
+    this.#chunksPerEpoch = core.epoch;
+    this.#fileNo = file.fileNo;
+    this.#salts = file.salts;
+  }
+
+  /** @param chunk  a chunk's number within the file */
+  of(chunk: number): Uint8Array {
+    const epoch = Math.floor(chunk / this.#chunksPerEpoch);
+    if (epoch !== this.#epoch) {
+      this.wipe();
+      this.#key = fileKey(this.#prk, this.#fileNo, epoch, this.#salts[epoch]!);
+      this.#epoch = epoch;
+    }
+    return this.#key;
+  }
+
+  wipe(): void {
+    this.#key.fill(0);
+    this.#epoch = -1;
+  }
+}
