@@ -1,4 +1,18 @@
 export {
+  type AdminGrant,
+  type AdminRequest,
+  type AdminTokenExpectation,
+  checkAdminToken,
+  makeAdminToken,
+} from "./admin-token.ts";
+export {
+  type ErrorInformation,
+  type ErrorPlace,
+  type ErrorVariant,
+  encodeErrorAnswer,
+  parseErrorInformation,
+} from "./error-information.ts";
+export {
   checkBinding,
   encodeAttestation,
   encodeChallenge,
@@ -20,6 +34,18 @@ export {
 } from "./messages.ts";
 export { formatResourcePath, formatResourceUri, parseResourcePath, parseResourceUri, type ResourcePath } from "./resource-path.ts";
 export {
+  bodyContext,
+  createResponseSigner,
+  createResponseVerifier,
+  KEYLESS_CONTEXT,
+  keyContext,
+  type ResponseSigner,
+  type ResponseVerifier,
+  SIGNATURE_HEADER,
+  type SignedAnswer,
+  signedBytes,
+} from "./response-signature.ts";
+export {
   deviceRuntimeData,
   type EvidencePurpose,
   HASH_ALGORITHMS,
@@ -33,3 +59,16 @@ export {
   runtimeDataDigest,
 } from "./runtime-data.ts";
 export { parseTeeKey, type TeeKey, teeKeyJson } from "./tee-key.ts";
+export {
+  attestedKeyForRelease,
+  type CaiTokenMember,
+  EAR_PROFILE,
+  type EarClaims,
+  type EarSubmodule,
+  PRIMARY_SUBMODULE,
+  parseEarClaims,
+  readUnverifiedClaims,
+  type TokenExpectation,
+  teeKeyInToken,
+} from "./token.ts";
+export { formatTrusteePin, parseTrusteePin, type TrusteePin } from "./trustee-pin.ts";
