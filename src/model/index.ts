@@ -1,7 +1,11 @@
 export type { Artefact } from "./artefact.ts";
 export type { DirectoryEntry, FileEntry, IndexEntry, SymlinkEntry } from "./entry.ts";
+export type { Allow } from "./fuse/access.ts";
+export { fuseAvailable } from "./fuse/available.ts";
+export { type FuseOptions, mountFuse } from "./fuse/server.ts";
 export { type Header, readHeader, resourcePath, type Slot } from "./header.ts";
 export { type KeyFile, readKeyFile, writeKeyFile } from "./key-file.ts";
+export type { Mount, MountOptions, MountStats } from "./mount.ts";
 export { type OpenOptions, openArtefact } from "./open.ts";
 export { readRange } from "./read.ts";
 export { formatRootLines, parseRoot, parseRootLines } from "./root.ts";

@@ -67,6 +67,11 @@ export const modelErrors = {
     cause: "A root is not of the form sha256:<64 hex digits>, or there are more than two.",
     remedy: "Copy the root that `cai model encrypt` printed.",
   },
+  "model.root-conflict": {
+    exit: 3,
+    cause: "Two places that pin the artefact name different roots.",
+    remedy: "Make the configuration, --root, the .root resource and the key file agree.",
+  },
   "model.block-corrupt": {
     exit: 3,
     cause: "A block of the artefact was damaged or tampered with.",
@@ -101,5 +106,40 @@ export const modelErrors = {
     exit: 1,
     cause: "The work was ended before it was complete.",
     remedy: "Start it again; nothing incomplete was kept.",
+  },
+  "model.mountpoint-missing": {
+    exit: 2,
+    cause: "The folder to mount on does not exist.",
+    remedy: "Make it, or name another.",
+  },
+  "model.mountpoint-busy": {
+    exit: 2,
+    cause: "Something is mounted on that folder already.",
+    remedy: "Unmount it, or name another folder.",
+  },
+  "model.mountpoint-unsuitable": {
+    exit: 2,
+    cause: "The place to mount on is no folder, cannot be reached, or holds files that the mount would hide.",
+    remedy: "Name an empty folder.",
+  },
+  "model.mount-failed": {
+    exit: 1,
+    cause: "The kernel refused the mount.",
+    remedy: "The message has the kernel's reason; `--mode tmpfs` needs no FUSE.",
+  },
+  "model.fuse-unavailable": {
+    exit: 1,
+    cause: "This process cannot mount by FUSE.",
+    remedy: "The message says what is missing; `--mode tmpfs` needs no FUSE.",
+  },
+  "model.no-memory-storage": {
+    exit: 1,
+    cause: "There is no storage in memory, or not enough of it, for a plain copy of the model; a disk is never used instead.",
+    remedy: "Mount by FUSE, run as root, or free memory.",
+  },
+  "model.source-remote": {
+    exit: 2,
+    cause: "The artefact does not lie in a local file.",
+    remedy: "Fetch it to a local file first.",
   },
 } as const satisfies Record<string, CatalogueEntry>;
