@@ -17,7 +17,7 @@ export interface ParsedCommand {
 /** Flags that every verb has. */
 export const COMMON_FLAGS = {
   json: { kind: "switch", about: "print one JSON document on standard output", commandLineOnly: true },
-  help: { kind: "switch", about: "print this help", commandLineOnly: true },
+  help: { kind: "switch", short: "h", about: "print this help", commandLineOnly: true },
 } as const satisfies Record<string, FlagSpec>;
 
 const CONFIG_FLAG = {
@@ -63,7 +63,10 @@ function parseStrictly(verb: Verb, specs: Readonly<Record<string, FlagSpec>>, ra
   const options = Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [
       name,
-      spec.kind === "switch" ? { type: "boolean" as const } : { type: "string" as const, multiple: true },
+      {
+        ...(spec.kind === "switch" ? { type: "boolean" as const } : { type: "string" as const, multiple: true }),
+        ...(spec.short && { short: spec.short }),
+      },
     ]),
   );
   const { tokens } = parseArgs({ args: [...rawArgs], options, strict: false, allowPositionals: true, tokens: true });
@@ -74,7 +77,7 @@ function parseStrictly(verb: Verb, specs: Readonly<Record<string, FlagSpec>>, ra
     if (token.kind !== "option") continue;
     const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
     const hint = `cai ${verb.spec.path} --help`;
-    if (spec === undefined || !token.rawName.startsWith("--")) {
+    if (spec === undefined) {
       const near = nearest(token.name, Object.keys(specs));
       throw new CaiError("cli.usage", `\`cai ${verb.spec.path}\` has no flag ${token.rawName}`, {
         ...(near && { expected: `--${near}` }),

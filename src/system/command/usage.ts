@@ -37,7 +37,8 @@ function isRequired(spec: FlagSpec): boolean {
 }
 
 function flagForm(name: string, spec: FlagSpec): string {
-  return spec.kind === "switch" ? `--${name}` : `--${name} ${spec.value}`;
+  const form = spec.kind === "switch" ? `--${name}` : `--${name} ${spec.value}`;
+  return spec.short ? `-${spec.short}, ${form}` : form;
 }
 
 function flagAbout(name: string, spec: FlagSpec): string {

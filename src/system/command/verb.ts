@@ -11,6 +11,8 @@ export interface PositionalSpec {
 
 interface FlagBase {
   readonly about: string;
+  /** one letter that stands for the flag after a single hyphen */
+  readonly short?: string;
   /** a flag that is no setting comes from the command line only, never from a variable or a file */
   readonly commandLineOnly?: true;
 }
