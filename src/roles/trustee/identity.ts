@@ -1,0 +1,100 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign, verify } from "node:crypto";
+import { buildCertificate, type EcPublicJwk, jwkThumbprint, publicJwkOf } from "../../crypto/index.ts";
+import type { Store, StoreContents, World } from "./store/index.ts";
+
+/** Seconds. The certificates name the token signer for relying parties; a store keeps one signer as long as it lives. */
+const CERTIFICATE_LIFE = 10 * 365 * 86_400;
+
+/** An ES256 key of the trustee, imported once. */
+export interface SigningKey {
+  readonly publicJwk: EcPublicJwk;
+  /** @returns r ‖ s, 64 bytes */
+  sign(message: Uint8Array): Uint8Array;
+  verify(message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+/** The keys that a trustee is known by. */
+export interface TrusteeKeys {
+  /** `tid`: the RFC 7638 thumbprint of the identity key, without the prefix `tid:` (security.md §3.4) */
+  readonly tid: string;
+  /** signs answers */
+  readonly identity: SigningKey;
+  /** signs tokens */
+  readonly tokenSigner: SigningKey;
+  /** DER, the token signer's first, then its CA's */
+  readonly tokenChain: readonly Uint8Array[];
+}
+
+/**
+ * Makes the keys and certificates of a new store. Each purpose has a key of its own (security.md §3.2), and each world a CA of its own,
+ * whose name says `Simulated` in a simulated store (I11).
+ *
+ * @param now  seconds since 1970
+ */
+export function generateTrusteeKeys(world: World, now: number): Pick<StoreContents, "privateKeys" | "certificates"> {
+  const identity = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const ca = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const signer = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const caName = world === "simulated" ? "cai Simulated Trustee Token CA" : "cai Trustee Token CA";
+  const signerName = world === "simulated" ? "cai Simulated Trustee Token Signer" : "cai Trustee Token Signer";
+  // Taken back by an hour, so that relying parties with a clock a little behind accept tokens of a new trustee.
+  const validity = { notBefore: now - 3600, notAfter: now + CERTIFICATE_LIFE };
+  const signAsCa = (tbs: Uint8Array) => sign("sha256", tbs, { key: ca.privateKey, dsaEncoding: "ieee-p1363" });
+  return {
+    privateKeys: { identity: pkcs8(identity.privateKey), "token-ca": pkcs8(ca.privateKey), "token-signer": pkcs8(signer.privateKey) },
+    certificates: {
+      "token-ca": buildCertificate({
+        ...validity,
+        serial: serialNumber(),
+        subject: caName,
+        issuer: caName,
+        publicKey: spki(ca.publicKey),
+        ca: { pathLength: 0 },
+        keyUsage: ["keyCertSign", "cRLSign"],
+        sign: signAsCa,
+      }),
+      "token-signer": buildCertificate({
+        ...validity,
+        serial: serialNumber(),
+        subject: signerName,
+        issuer: caName,
+        publicKey: spki(signer.publicKey),
+        issuerPublicKey: spki(ca.publicKey),
+        keyUsage: ["digitalSignature"],
+        sign: signAsCa,
+      }),
+    },
+  };
+}
+
+/** Opens the keys of a store. */
+export async function loadTrusteeKeys(store: Store): Promise<TrusteeKeys> {
+  const identity = signingKey(await store.ownKeys.privateKey("identity"));
+  return {
+    tid: jwkThumbprint(identity.publicJwk),
+    identity,
+    tokenSigner: signingKey(await store.ownKeys.privateKey("token-signer")),
+    tokenChain: [await store.ownKeys.certificate("token-signer"), await store.ownKeys.certificate("token-ca")],
+  };
+}
+
+function signingKey(der: Uint8Array): SigningKey {
+  const privateKey = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
+  der.fill(0);
+  const publicKey = createPublicKey(privateKey);
+  const publicJwk = publicJwkOf(publicKey);
+  if (publicJwk.kty !== "EC") throw new TypeError("a trustee's own keys are EC keys");
+  return {
+    publicJwk,
+    sign: (message) => sign("sha256", message, { key: privateKey, dsaEncoding: "ieee-p1363" }),
+    verify: (message, signature) => verify("sha256", message, { key: publicKey, dsaEncoding: "ieee-p1363" }, signature),
+  };
+}
+
+const pkcs8 = (key: KeyObject): Uint8Array => key.export({ format: "der", type: "pkcs8" });
+const spki = (key: KeyObject): Uint8Array => key.export({ format: "der", type: "spki" });
+
+/** @returns 127 random bits: positive, and never 0 in practice */
+function serialNumber(): bigint {
+  return BigInt(`0x${randomBytes(16).toString("hex")}`) >> 1n;
+}

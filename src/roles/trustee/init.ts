@@ -1,0 +1,126 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { templates } from "../../policy/index.ts";
+import { CaiError } from "../../system/index.ts";
+import { generateTrusteeKeys, loadTrusteeKeys } from "./identity.ts";
+import { POLICY_IN_FORCE } from "./policy-ids.ts";
+import { createMasterKey, createStore, lockData, masterKeyPath, openStore, storeExists, type World } from "./store/index.ts";
+
+export interface InitRequest {
+  readonly dataDir: string;
+  /** the world of a new store; an existing one must be of it */
+  readonly simulated: boolean;
+  /** seconds since 1970; default: the machine's clock */
+  readonly clock?: () => number;
+}
+
+export interface InitResult {
+  /** without the prefix `tid:` */
+  readonly tid: string;
+  readonly world: World;
+  /** where the admin's private key was written, PKCS#8 PEM, mode 0600; the owner may have moved it since */
+  readonly adminKeyPath: string;
+  readonly masterKeyPath: string;
+  /** false where the store was there already and nothing was written */
+  readonly created: boolean;
+}
+
+/**
+ * Makes a trustee's data directory: store, keys, policies that deny, and the admin key. Done again, it changes nothing.
+ *
+ * The database's first transaction is the last step: after a crash before it, the next call finishes with the files that are there.
+ *
+ * @throws CaiError `trustee.world-mismatch`, `trustee.data-in-use`, `trustee.data-unusable`, `store.…`
+ */
+export async function initTrustee({ dataDir, simulated, clock = wallClock }: InitRequest): Promise<InitResult> {
+  const directory = resolve(dataDir);
+  prepareDirectory(directory);
+  const world: World = simulated ? "simulated" : "production";
+  const created = !storeExists(directory);
+  if (created) createData(directory, world, clock());
+  const store = openStore(directory, false);
+  try {
+    if (store.world !== world) {
+      throw new CaiError("trustee.world-mismatch", `${directory} is a store of the ${store.world} world, for ever`, {
+        expected: world,
+        got: store.world,
+      });
+    }
+    const { tid } = await loadTrusteeKeys(store);
+    return { tid, world, adminKeyPath: join(directory, "admin.key"), masterKeyPath: masterKeyPath(directory), created };
+  } finally {
+    await store.close();
+  }
+}
+
+/** The machine's clock, whole seconds since 1970. */
+export function wallClock(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function prepareDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (!statSync(directory).isDirectory()) throw new Error("not a directory");
+  } catch (cause) {
+    throw new CaiError("trustee.data-unusable", `${directory} cannot be made a data directory: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function createData(directory: string, world: World, now: number): void {
+  const lock = lockData(directory);
+  try {
+    if (storeExists(directory)) return;
+    const keys = createMasterKey(masterKeyPath(directory));
+    const publicKey = adminPublicKey(directory);
+    createStore(directory, keys, {
+      world,
+      created: now,
+      ...generateTrusteeKeys(world, now),
+      administrators: { admin: publicKey },
+      policies: [
+        { kind: "attestation", id: POLICY_IN_FORCE, text: templates[world === "simulated" ? "attestation-simulated" : "attestation"] },
+        { kind: "resource", id: POLICY_IN_FORCE, text: templates["deny-all"] },
+      ],
+    });
+  } finally {
+    lock.release();
+  }
+}
+
+/** Makes the admin's key pair where `init` was not interrupted after it did. @returns SPKI PEM */
+function adminPublicKey(directory: string): string {
+  const path = join(directory, "admin.key");
+  let privateKey: KeyObject;
+  try {
+    const file = openSync(path, "wx", 0o600);
+    try {
+      privateKey = generateKeyPairSync("ed25519").privateKey;
+      writeSync(file, privateKey.export({ format: "pem", type: "pkcs8" }) as string);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") {
+      throw new CaiError("trustee.data-unusable", `the admin key cannot be written to ${path}`, { cause });
+    }
+    privateKey = existingAdminKey(path);
+  }
+  const publicKey = createPublicKey(privateKey).export({ format: "pem", type: "spki" }) as string;
+  writeFileSync(join(directory, "admin.pub"), publicKey, { mode: 0o644 });
+  return publicKey;
+}
+
+function existingAdminKey(path: string): KeyObject {
+  try {
+    const key = createPrivateKey(readFileSync(path));
+    if (key.asymmetricKeyType === "ed25519") return key;
+  } catch {
+    // Said below, without the parser's words: they may quote the file.
+  }
+  throw new CaiError("trustee.data-unusable", `${path} is there, but is no Ed25519 private key`, {
+    hint: "Move it away, then run init again.",
+  });
+}

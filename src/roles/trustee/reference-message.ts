@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { decodeBase64Tolerant } from "../../crypto/index.ts";
+import { CaiError, type JsonObject, type JsonValue } from "../../system/index.ts";
+import type { ReferenceValue } from "./store/index.ts";
+
+/** Seconds that a reference value lives where the message does not say: 12 months (trustee.md §7.2). */
+const LIFE = 365 * 86_400;
+const MAX_NAMES = 1024;
+/** Values beyond these are refused, so that what is kept in memory stays bounded. */
+const MAX_NAME = 256;
+
+const message = z.object({ version: z.literal("0.1.0").default("0.1.0"), type: z.string().max(64), payload: z.string() });
+const name = z
+  .string()
+  .min(1)
+  .max(MAX_NAME)
+  // A key is part of what its row's MAC covers, and of the head's digest: no NUL or other control character.
+  .regex(/^[^\p{Cc}]+$/u);
+const payload = z.record(name, z.json());
+const hashes = z.array(z.string());
+
+/**
+ * Reads an RVPS message of type `sample` (trustee.md §7.1).
+ *
+ * @param body  the message's JSON
+ * @param now   seconds since 1970
+ * @returns one value a name: an array of texts becomes a list of hashes, anything else a plain value
+ * @throws CaiError `kbs.reference-invalid`
+ */
+export function parseReferenceMessage(body: string, now: number): ReferenceValue[] {
+  const { type, payload: encoded } = parse(message, json(body, "the message"), "the message");
+  if (type !== "sample") {
+    throw new CaiError("kbs.reference-invalid", "the reference value message is of a type that is not known", {
+      expected: "sample",
+      got: type,
+    });
+  }
+  const entries = Object.entries(parse(payload, json(decode(encoded), "the payload"), "the payload"));
+  if (entries.length === 0 || entries.length > MAX_NAMES)
+    throw invalid(`the payload: expected 1 to ${MAX_NAMES} names, got ${entries.length}`);
+  return entries.map(([name, value]) => ({
+    name,
+    expires: now + LIFE,
+    kind: hashes.safeParse(value).success ? ("hashes" as const) : ("value" as const),
+    value: value as JsonValue,
+  }));
+}
+
+/** Reads the body of `rvps/register`: the message, as a text in a member (trustee.md §7.1). @returns the message's JSON */
+export function unwrapRegisterBody(body: string): string {
+  return parse(z.object({ message: z.string() }), json(body, "the body"), "the body").message;
+}
+
+/**
+ * Joins a value that is registered again with the one that is there, as upstream does: lists of hashes grow and never shrink, the later
+ * expiry holds, any other value replaces (trustee.md §7.2).
+ */
+export function mergeReference(before: ReferenceValue | undefined, after: ReferenceValue): ReferenceValue {
+  if (before?.kind !== "hashes" || after.kind !== "hashes") return after;
+  const union = [...new Set([...(before.value as readonly string[]), ...(after.value as readonly string[])])];
+  return { ...after, expires: Math.max(before.expires, after.expires), value: union };
+}
+
+/** @returns what policies see: the values that have not expired, by name */
+export function referencesInForce(all: ReadonlyMap<string, ReferenceValue>, now: number): JsonObject {
+  return Object.fromEntries([...all.values()].filter(({ expires }) => expires > now).map(({ name, value }) => [name, value]));
+}
+
+function json(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalid(`${what}: expected JSON`);
+  }
+}
+
+function decode(encoded: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(decodeBase64Tolerant(encoded));
+  } catch {
+    throw invalid("the payload: expected base64 of JSON in UTF-8");
+  }
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw invalid(`${what}: /${issue?.path.join("/") ?? ""}: ${issue?.message ?? "another value"}`);
+}
+
+function invalid(text: string): CaiError {
+  return new CaiError("kbs.reference-invalid", text);
+}

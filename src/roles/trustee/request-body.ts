@@ -1,0 +1,41 @@
+import { CaiError } from "../../system/index.ts";
+
+/**
+ * Reads a request's body whole.
+ *
+ * @param limit      bytes; more are refused before they are kept
+ * @param timeoutMs  how long the whole body may take, however slowly it trickles
+ * @throws CaiError `kbs.request-too-large`, `kbs.request-timeout`
+ */
+export async function readBody(request: Request, limit: number, timeoutMs: number): Promise<Uint8Array> {
+  if (Number(request.headers.get("content-length") ?? "0") > limit) throw tooLarge(limit);
+  if (request.body === null) return new Uint8Array(0);
+  const reader = request.body.getReader();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    void reader.cancel();
+  }, timeoutMs);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (timedOut) throw new CaiError("kbs.request-timeout", `the request's body did not arrive within ${timeoutMs} ms`);
+      if (done) break;
+      size += value.length;
+      if (size > limit) {
+        void reader.cancel();
+        throw tooLarge(limit);
+      }
+      chunks.push(value);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+}
+
+function tooLarge(limit: number): CaiError {
+  return new CaiError("kbs.request-too-large", "the request's body is too large", { expected: `at most ${limit} bytes` });
+}

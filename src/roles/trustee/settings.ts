@@ -1,0 +1,56 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import { CaiError, type Logger } from "../../system/index.ts";
+
+/** The longest grace for expired collateral, seconds: 30 days (security.md §4, F3). */
+const MAX_COLLATERAL_GRACE = 30 * 86_400;
+
+/** What may be set of a trustee. */
+export const trusteeSettingsSchema = z.strictObject({
+  dataDir: z.string().min(1),
+  /** a name or address; without brackets around IPv6 */
+  host: z.string().min(1).default("127.0.0.1"),
+  /** 0 takes a free one */
+  port: z.int().min(0).max(65_535).default(8080),
+  /** PEM texts: the certificate chain, leaf first, and its private key */
+  tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+  /** plain HTTP on an address that others can reach */
+  insecureHttp: z.boolean().default(false),
+  /** files with the root certificates of simulated platforms; the production roots are built in */
+  trustAnchors: z.array(z.string().min(1)).max(16).default([]),
+  /** a collateral bundle; read again when it changes */
+  collateral: z.string().min(1).optional(),
+  /** how long expired collateral is still taken, seconds */
+  collateralGraceSeconds: z.int().min(0).max(MAX_COLLATERAL_GRACE).default(0),
+});
+
+/** The settings, and what the role takes from its surroundings. */
+export type TrusteeSettings = z.input<typeof trusteeSettingsSchema> & {
+  readonly logger: Logger;
+  /** seconds since 1970; default: the machine's clock */
+  readonly clock?: () => number;
+};
+
+/** @throws CaiError `cli.setting-invalid`, naming the setting; `trustee.tls-required` */
+export function parseTrusteeSettings(settings: unknown): z.output<typeof trusteeSettingsSchema> {
+  const result = trusteeSettingsSchema.safeParse(settings);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw new CaiError("cli.setting-invalid", `/${issue?.path.join("/") ?? ""}: ${issue?.message ?? "cannot be used"}`);
+  }
+  const { host, tls, insecureHttp } = result.data;
+  if (tls === undefined && !insecureHttp && !isLoopback(host)) {
+    throw new CaiError("trustee.tls-required", `${host} can be reached by others, and no TLS certificate is given`, {
+      expected: "a certificate and key, or a loopback address",
+      got: host,
+    });
+  }
+  return result.data;
+}
+
+/** @returns whether only this machine can reach the address, or come from it; a name other than `localhost` may resolve to anything */
+export function isLoopback(host: string): boolean {
+  if (host === "localhost") return true;
+  const address = host.replace(/^::ffff:/i, "");
+  return isIP(address) === 4 ? address.startsWith("127.") : /^(0*:)*:?0*1$/.test(address) && isIP(address) === 6;
+}

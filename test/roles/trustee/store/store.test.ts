@@ -1,0 +1,299 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { initTrustee } from "../../../../src/roles/trustee/init.ts";
+import { lockData, masterKeyPath, openStore, type Store } from "../../../../src/roles/trustee/store/index.ts";
+import { idOf, scratchData } from "../scratch.ts";
+
+const TAMPERED = "store.record-tampered";
+const NOW = 1_800_000_000;
+let dataDir: string;
+let remove: () => void;
+
+beforeEach(async () => {
+  ({ dataDir, remove } = scratchData());
+  await initTrustee({ dataDir, simulated: true });
+});
+afterEach(() => remove());
+
+/** Does something with the store, then closes it. */
+async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
+  const store = openStore(dataDir, false);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+function sql(...statements: string[]): void {
+  const database = new Database(join(dataDir, "trustee.db"));
+  for (const statement of statements) database.run(statement);
+  database.close();
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (value: Uint8Array | undefined) => (value === undefined ? undefined : new TextDecoder().decode(value));
+
+async function fill(): Promise<void> {
+  await withStore(async (store) => {
+    await store.resources.putAll(
+      [
+        { path: "a/b/c", value: bytes("one") },
+        { path: "a/b/d", value: bytes("two") },
+      ],
+      false,
+    );
+    await store.references.putAll([
+      { name: "tdx.mr_td", expires: NOW, kind: "hashes", value: ["aa"] },
+      { name: "tdx.rtmr_0", expires: NOW, kind: "hashes", value: ["bb"] },
+    ]);
+    await store.decisions.append({ time: NOW, kind: "admin", outcome: "allowed" });
+  });
+}
+
+describe("the store", () => {
+  test("gives back what was stored, after it was closed and opened again", async () => {
+    await fill();
+    await withStore(async (store) => {
+      expect(store.world).toBe("simulated");
+      expect(text(await store.resources.get("a/b/c"))).toBe("one");
+      expect(await store.resources.list()).toEqual(["a/b/c", "a/b/d"]);
+      expect((await store.references.all()).get("tdx.mr_td")?.value).toEqual(["aa"]);
+      expect((await store.policies.list("resource")).map(({ id }) => id)).toEqual(["default"]);
+      expect(await store.lastTime()).toBe(NOW);
+      expect(await store.resources.delete("a/b/c")).toBe(true);
+      expect(await store.resources.delete("a/b/c")).toBe(false);
+      expect(await store.resources.get("a/b/c")).toBeUndefined();
+      expect(await store.references.delete("tdx.mr_td")).toBe(true);
+      expect(await store.references.delete("tdx.mr_td")).toBe(false);
+    });
+    await withStore(async (store) => expect(await store.resources.list()).toEqual(["a/b/d"]));
+  });
+
+  test("stores several resources whole or not at all", async () => {
+    await fill();
+    await withStore(async (store) => {
+      const entries = [
+        { path: "new/b/c", value: bytes("three") },
+        { path: "a/b/c", value: bytes("four") },
+      ];
+      expect(await idOf(() => store.resources.putAll(entries, false))).toBe("kbs.resource-exists");
+      expect(await store.resources.get("new/b/c")).toBeUndefined();
+      expect(text(await store.resources.get("a/b/c"))).toBe("one");
+      await store.resources.putAll(entries, true);
+      expect(text(await store.resources.get("a/b/c"))).toBe("four");
+    });
+  });
+
+  test("lets a value be spent once", async () => {
+    await withStore(async (store) => {
+      const first = await Promise.all(Array.from({ length: 20 }, () => store.nonces.spend("n", NOW)));
+      expect(first.filter(Boolean).length).toBe(1);
+      expect(await store.tokenIds.spend("n", NOW)).toBe(true);
+      await store.prune(NOW);
+      expect(await store.nonces.spend("n", NOW)).toBe(true);
+    });
+  });
+
+  test("forgets sessions when they expire, and never stores their ids", async () => {
+    const id = "0123456789abcdef0123456789abcdef";
+    await withStore(async (store) => {
+      await store.sessions.put(id, {
+        body: bytes("h"),
+        token: "t",
+        expires: NOW,
+        tagged: true,
+        version: "0.4.0",
+        tee: "tdx",
+        hash: "sha384",
+      });
+      expect(await store.sessions.get(id, NOW - 1)).toMatchObject({ token: "t", tagged: true });
+      expect(await store.sessions.get(id, NOW)).toBeUndefined();
+      for (const file of ["trustee.db", "trustee.db-wal"]) expect(readFileSync(join(dataDir, file)).includes(id)).toBe(false);
+      await store.prune(NOW);
+      expect(await store.sessions.get(id, 0)).toBeUndefined();
+    });
+  });
+
+  test("grows its epoch at each start that serves, and only then", async () => {
+    const epochs: number[] = [];
+    for (const serve of [false, true, false, true]) {
+      const store = openStore(dataDir, serve);
+      epochs.push(store.epoch);
+      await store.close();
+    }
+    expect(epochs).toEqual([0, 1, 1, 2]);
+  });
+
+  test("keeps its files from other users", async () => {
+    await fill();
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
+    for (const file of ["trustee.db", "admin.key"]) expect(statSync(join(dataDir, file)).mode & 0o777).toBe(0o600);
+    expect(statSync(masterKeyPath(dataDir)).mode & 0o777).toBe(0o600);
+  });
+
+  test("writes no secret in the clear, whatever file one looks at", async () => {
+    const canary = "canary-7f3a9c51-in-a-resource";
+    await withStore(async (store) => {
+      await store.resources.putAll([{ path: "a/b/canary", value: bytes(canary) }], false);
+      for (const file of ["trustee.db", "trustee.db-wal", "trustee.db-shm"])
+        expect(readFileSync(join(dataDir, file)).includes(canary)).toBe(false);
+      expect(text(await store.resources.get("a/b/canary"))).toBe(canary);
+    });
+    expect(readFileSync(join(dataDir, "trustee.db")).includes(canary)).toBe(false);
+  });
+});
+
+describe("a store that somebody else wrote to does not open (I25)", () => {
+  const edits: Record<string, string[]> = {
+    "the world": ["UPDATE store SET world = 'production'"],
+    "the store's id": ["UPDATE store SET key = 'ffff'"],
+    "a second store row": ["INSERT INTO store SELECT 'other', world, created, version, mac FROM store"],
+    "a policy's text": ["UPDATE policies SET content = content || ' ' WHERE key = 'resource/default'"],
+    "a policy's key": ["UPDATE policies SET key = 'resource/other' WHERE key = 'resource/default'"],
+    "a dropped policy": ["DELETE FROM policies WHERE key = 'attestation/default'"],
+    "a reference value": ["UPDATE reference_values SET content = replace(content, 'aa', 'bb') WHERE key = 'tdx.mr_td'"],
+    "two reference values swapped": [
+      "UPDATE reference_values SET key = 'x' WHERE key = 'tdx.mr_td'",
+      "UPDATE reference_values SET key = 'tdx.mr_td' WHERE key = 'tdx.rtmr_0'",
+      "UPDATE reference_values SET key = 'tdx.rtmr_0' WHERE key = 'x'",
+    ],
+    "a dropped reference value": ["DELETE FROM reference_values WHERE key = 'tdx.mr_td'"],
+    "an administrator's key": ["UPDATE administrators SET content = replace(content, 'M', 'N')"],
+    "an added administrator": ["INSERT INTO administrators SELECT 'mallory', version, content, mac FROM administrators"],
+    "a certificate": ["UPDATE certificates SET content = 'AAAA' WHERE key = 'token-ca'"],
+    "a mark of time": ["UPDATE marks SET content = '0'"],
+    "a dropped mark of time": ["DELETE FROM marks"],
+    "a row's version": ["UPDATE policies SET version = version + 1"],
+    "a dropped resource": ["DELETE FROM resources WHERE key = 'a/b/c'"],
+    "a renamed resource": ["UPDATE resources SET key = 'a/b/e' WHERE key = 'a/b/c'"],
+    "a dropped own key": ["DELETE FROM own_keys WHERE key = 'token-signer'"],
+    "the head": ["UPDATE head SET content = replace(content, 'rows', 'Rows')"],
+    "a missing head": ["DELETE FROM head"],
+  };
+  for (const [what, statements] of Object.entries(edits)) {
+    test(`${what} was edited`, async () => {
+      await fill();
+      await withStore(async () => {});
+      sql(...statements);
+      expect(await idOf(() => openStore(dataDir, false))).toBe(TAMPERED);
+    });
+  }
+
+  test("a table was put back as it was before", async () => {
+    await fill();
+    sql("CREATE TABLE before AS SELECT * FROM reference_values");
+    await withStore((store) => store.references.putAll([{ name: "tdx.mr_td", expires: NOW, kind: "hashes", value: ["cc"] }]));
+    sql("DELETE FROM reference_values", "INSERT INTO reference_values SELECT * FROM before");
+    expect(await idOf(() => openStore(dataDir, false))).toBe(TAMPERED);
+  });
+
+  test("one old row was put back", async () => {
+    await fill();
+    sql("CREATE TABLE before AS SELECT * FROM resources");
+    await withStore((store) => store.resources.putAll([{ path: "a/b/c", value: bytes("new") }], true));
+    sql("INSERT OR REPLACE INTO resources SELECT * FROM before WHERE key = 'a/b/c'");
+    expect(await idOf(() => openStore(dataDir, false))).toBe(TAMPERED);
+  });
+
+  test("sealed bytes were swapped or flipped: the resource does not open", async () => {
+    await fill();
+    sql(
+      "CREATE TABLE before AS SELECT key, sealed FROM resources",
+      "UPDATE resources SET sealed = (SELECT sealed FROM before WHERE before.key = CASE resources.key WHEN 'a/b/c' THEN 'a/b/d' ELSE 'a/b/c' END)",
+    );
+    await withStore(async (store) => {
+      expect(await idOf(() => store.resources.get("a/b/c"))).toBe(TAMPERED);
+      expect(await idOf(() => store.resources.get("a/b/d"))).toBe(TAMPERED);
+    });
+    sql("UPDATE own_keys SET sealed = zeroblob(60) WHERE key = 'token-signer'", "UPDATE resources SET sealed = x'00'");
+    await withStore(async (store) => {
+      expect(await idOf(() => store.ownKeys.privateKey("token-signer"))).toBe(TAMPERED);
+      expect(await idOf(() => store.resources.get("a/b/c"))).toBe(TAMPERED);
+    });
+  });
+
+  test("while it is open, the next call notices, and so does every later one", async () => {
+    await fill();
+    await withStore(async (store) => {
+      expect(await store.policies.get("resource", "default")).toContain("package policy");
+      sql("UPDATE policies SET content = 'package policy\nallow := true' WHERE key = 'resource/default'");
+      for (let i = 0; i < 2; i++) expect(await idOf(() => store.policies.get("resource", "default"))).toBe(TAMPERED);
+      sql("DELETE FROM reference_values WHERE key = 'tdx.mr_td'");
+      expect(await idOf(() => store.references.all())).toBe(TAMPERED);
+      expect(await idOf(() => store.resources.putAll([{ path: "x/y/z", value: bytes("v") }], false))).toBe(TAMPERED);
+    });
+  });
+
+  test("another store's master key lies beside it", async () => {
+    writeFileSync(masterKeyPath(dataDir), `${"0".repeat(64)}\n`);
+    expect(await idOf(() => openStore(dataDir, false))).toBe(TAMPERED);
+  });
+});
+
+describe("the master key", () => {
+  test("is needed", async () => {
+    rmSync(masterKeyPath(dataDir));
+    expect(await idOf(() => openStore(dataDir, false))).toBe("store.master-key-missing");
+    expect(await idOf(() => initTrustee({ dataDir, simulated: true }))).toBe("store.master-key-missing");
+  });
+
+  test("is refused while others may read it", async () => {
+    chmodSync(masterKeyPath(dataDir), 0o640);
+    expect(await idOf(() => openStore(dataDir, false))).toBe("store.master-key-exposed");
+  });
+
+  test("is refused when it is damaged", async () => {
+    writeFileSync(masterKeyPath(dataDir), "short\n");
+    expect(await idOf(() => openStore(dataDir, false))).toBe("store.master-key-invalid");
+  });
+});
+
+describe("init", () => {
+  test("done again changes nothing and gives the same identity", async () => {
+    const before = readFileSync(join(dataDir, "admin.key"), "utf8");
+    const first = await initTrustee({ dataDir, simulated: true });
+    const second = await initTrustee({ dataDir, simulated: true });
+    expect([first.created, second.created, first.tid]).toEqual([false, false, second.tid]);
+    expect(readFileSync(join(dataDir, "admin.key"), "utf8")).toBe(before);
+  });
+
+  test("refuses to make a store of the other world out of one that is there (I11)", async () => {
+    expect(await idOf(() => initTrustee({ dataDir, simulated: false }))).toBe("trustee.world-mismatch");
+  });
+
+  test("finishes what was interrupted before the database was made, with the same keys", async () => {
+    const [admin, master] = [readFileSync(join(dataDir, "admin.key"), "utf8"), readFileSync(masterKeyPath(dataDir), "utf8")];
+    for (const file of ["trustee.db", "trustee.db-wal", "trustee.db-shm"]) rmSync(join(dataDir, file), { force: true });
+    writeFileSync(join(dataDir, "trustee.db"), "");
+    expect((await initTrustee({ dataDir, simulated: false })).created).toBe(true);
+    expect(readFileSync(join(dataDir, "admin.key"), "utf8")).toBe(admin);
+    expect(readFileSync(masterKeyPath(dataDir), "utf8")).toBe(master);
+  });
+
+  test("says so when the data directory is a file", async () => {
+    const file = join(dataDir, "file");
+    writeFileSync(file, "");
+    expect(await idOf(() => initTrustee({ dataDir: file, simulated: true }))).toBe("trustee.data-unusable");
+  });
+
+  test("refuses a database of another version", async () => {
+    sql("PRAGMA user_version = 99");
+    expect(await idOf(() => openStore(dataDir, false))).toBe("store.schema-unknown");
+  });
+
+  test("refuses a file that is no database", async () => {
+    for (const file of ["trustee.db-wal", "trustee.db-shm"]) rmSync(join(dataDir, file), { force: true });
+    writeFileSync(join(dataDir, "trustee.db"), "no database".repeat(1000));
+    expect(await idOf(() => openStore(dataDir, false))).toBe("store.unreadable");
+  });
+});
+
+test("the data lock is held by one, and free once released", async () => {
+  const lock = lockData(dataDir);
+  expect(await idOf(() => lockData(dataDir))).toBe("trustee.data-in-use");
+  lock.release();
+  lockData(dataDir).release();
+});
