@@ -7,6 +7,7 @@ import { kbsErrors } from "./kbs.ts";
 import { modelErrors } from "./model.ts";
 import { netErrors } from "./net.ts";
 import { policyErrors } from "./policy.ts";
+import { sgxErrors } from "./sgx.ts";
 import { storeErrors } from "./store.ts";
 import { tdxErrors } from "./tdx.ts";
 import { trusteeErrors } from "./trustee.ts";
@@ -23,6 +24,7 @@ export const catalogue = {
   ...netErrors,
   ...policyErrors,
   ...storeErrors,
+  ...sgxErrors,
   ...tdxErrors,
   ...trusteeErrors,
 } as const;

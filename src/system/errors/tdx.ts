@@ -1,3 +1,32 @@
 import type { CatalogueEntry } from "./entry.ts";
+import { quoteErrors } from "./quote-reasons.ts";
 
-export const tdxErrors = {} as const satisfies Record<string, CatalogueEntry>;
+/** Why TDX evidence is refused, and what can be wrong around it. */
+export const tdxErrors = {
+  ...quoteErrors("tdx"),
+  "tdx.evidence-malformed": {
+    exit: 3,
+    cause: "The evidence is not the JSON object that a TDX attester sends.",
+    remedy: "Check the agent's version.",
+  },
+  "tdx.collateral-malformed": {
+    exit: 2,
+    cause: "The collateral bundle is not a JSON object with the members that it needs.",
+    remedy: "Write the bundle again with the tool that made it.",
+  },
+  "tdx.anchor-refused": {
+    exit: 2,
+    cause: "A certificate cannot serve as a trust anchor: production roots are compiled in, and a simulated root says so in its name.",
+    remedy: "Name the root certificate of a simulated platform, and mark it as simulated.",
+  },
+  "tdx.report-data-length": {
+    exit: 2,
+    cause: "Report data for a quote has 64 bytes.",
+    remedy: "Hash longer data; fill shorter data with zeros at the end.",
+  },
+  "tdx.simulated-state-invalid": {
+    exit: 2,
+    cause: "The state file of a simulated TD cannot be used: its content, or permissions that let others read it.",
+    remedy: "Create it again with `cai sim tdx`, and keep its mode 0600.",
+  },
+} as const satisfies Record<string, CatalogueEntry>;
