@@ -82,4 +82,19 @@ export const agentErrors = {
     cause: "The machine swaps to a disk, where plaintext would be written.",
     remedy: "Turn swap off (swapoff -a) or use zram; --accept-swap takes the risk and is recorded.",
   },
+  "agent.trustee-failed": {
+    exit: 1,
+    cause: "The trustee answered with an error that is neither a verdict nor a missing resource.",
+    remedy: "Look into the trustee's log.",
+  },
+  "agent.report-data-reserved": {
+    exit: 3,
+    cause: "The report data lies in the space that the agent keeps for its own attestation.",
+    remedy: "Choose other report data: bytes 48 to 54 must not read `cai/v1/`.",
+  },
+  "agent.report-data-length": {
+    exit: 2,
+    cause: "Report data is longer than the 64 bytes that evidence carries.",
+    remedy: "Give at most 64 bytes, or hash the data first.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -6,6 +6,7 @@ import { demoErrors } from "./demo.ts";
 import { kbsErrors } from "./kbs.ts";
 import { modelErrors } from "./model.ts";
 import { netErrors } from "./net.ts";
+import { ownerErrors } from "./owner.ts";
 import { policyErrors } from "./policy.ts";
 import { sgxErrors } from "./sgx.ts";
 import { storeErrors } from "./store.ts";
@@ -22,6 +23,7 @@ export const catalogue = {
   ...kbsErrors,
   ...modelErrors,
   ...netErrors,
+  ...ownerErrors,
   ...policyErrors,
   ...storeErrors,
   ...sgxErrors,

@@ -1,0 +1,148 @@
+import { createPrivateKey, type KeyObject } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { makeAdminToken, parseErrorInformation, parseTrusteePin } from "../../protocol/index.ts";
+import { CaiError, catalogue, createHttpClient, type ErrorId, type FlagSpec, type HttpClient, isLoopbackHost } from "../../system/index.ts";
+
+/** The flags of every verb that administers a trustee. */
+export const ADMIN_FLAGS = {
+  trustee: { kind: "text", value: "URL", default: "http://127.0.0.1:8080", about: "the trustee" },
+  "admin-key": { kind: "text", value: "FILE", required: true, about: "the administrator's private key, as `cai trustee init` made it" },
+  "trustee-pin": { kind: "text", value: "PIN", about: "the trustee's identity: tid:… or spki:sha256:…" },
+  ca: { kind: "text", value: "FILE", about: "certificate authorities (PEM) for the trustee's TLS, instead of the built-in ones" },
+} as const satisfies Record<string, FlagSpec>;
+
+export interface AdminSettings {
+  readonly trustee: string;
+  readonly "admin-key": string;
+  readonly "trustee-pin": string | undefined;
+  readonly ca: string | undefined;
+}
+
+/** One administrative request. */
+export interface AdminCall {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** below `/kbs/v0/` */
+  readonly path: string;
+  readonly body?: Uint8Array | string;
+  /** true where the request or its answer holds a secret, which never travels in the clear */
+  readonly secret?: boolean;
+}
+
+/** An administrator's connection to one trustee. */
+export interface TrusteeAdmin {
+  /**
+   * @returns the answer's body
+   * @throws CaiError the trustee's own error id where this program knows it, else `owner.trustee-refused`; `net.*`
+   */
+  call(call: AdminCall): Promise<Uint8Array>;
+  /** @throws CaiError `owner.plaintext-trustee` where a secret could not be sent to this address */
+  requirePrivate(): void;
+}
+
+const PREFIX = "/kbs/v0/";
+
+/**
+ * Connects to a trustee as its administrator. Each request carries a token that is good for that request only (security.md §3.6).
+ *
+ * @throws CaiError `cli.setting-invalid`, `cli.input-unreadable`, `owner.admin-key-invalid`, `owner.trustee-mismatch`, `net.*`
+ */
+export async function connectAdmin(settings: AdminSettings, signal: AbortSignal): Promise<TrusteeAdmin> {
+  const base = parseBase(settings.trustee);
+  const pin = settings["trustee-pin"] === undefined ? undefined : parseTrusteePin(settings["trustee-pin"]);
+  const key = readAdminKey(settings["admin-key"]);
+  const client = createHttpClient({
+    ...(pin?.kind === "spki" && { spkiPin: pin.digest }),
+    ...(settings.ca !== undefined && { ca: readText(settings.ca) }),
+  });
+  const tid = await trusteeIdentity(client, base, signal);
+  if (pin?.kind === "tid" && pin.tid !== tid) {
+    throw new CaiError("owner.trustee-mismatch", `another trustee answers at ${base.origin}`, {
+      expected: `tid:${pin.tid}`,
+      got: `tid:${tid}`,
+    });
+  }
+  const requirePrivate = () => {
+    if (base.protocol === "https:" || isLoopbackHost(base.hostname)) return;
+    throw new CaiError("owner.plaintext-trustee", `a secret would travel to ${base.origin} in the clear`, {
+      expected: "https, or a loopback address",
+      got: base.protocol.slice(0, -1),
+    });
+  };
+  return {
+    requirePrivate,
+    async call({ method, path, body = "", secret = false }) {
+      if (secret) requirePrivate();
+      const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+      const url = new URL(`${base.pathname.replace(/\/$/, "")}${PREFIX}${path}`, base);
+      const token = await makeAdminToken(key, tid, { method, target: PREFIX + path, body: bytes }, Math.floor(Date.now() / 1000));
+      const headers = { authorization: `Bearer ${token}`, ...(bytes.length > 0 && { "content-type": "application/octet-stream" }) };
+      const answer = await client.request({ method, url, headers, ...(bytes.length > 0 && { body: bytes }), signal });
+      if (answer.status === 200) return answer.body;
+      throw refusal(answer.status, answer.body, `${method} ${path}`);
+    },
+  };
+}
+
+async function trusteeIdentity(client: HttpClient, base: URL, signal: AbortSignal): Promise<string> {
+  const url = new URL(`${base.pathname.replace(/\/$/, "")}${PREFIX}cai/identity`, base);
+  const { status, body } = await client.request({ method: "GET", url, signal });
+  const tid = status === 200 ? tidOf(body) : undefined;
+  if (tid !== undefined) return tid;
+  throw new CaiError("net.response-invalid", `${base.origin} does not answer like a cai trustee`, {
+    expected: "its identity",
+    got: `status ${status}`,
+  });
+}
+
+function tidOf(body: Uint8Array): string | undefined {
+  try {
+    const { tid } = JSON.parse(new TextDecoder().decode(body)) as { tid?: unknown };
+    return typeof tid === "string" && /^[A-Za-z0-9_-]{43}$/.test(tid) ? tid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(status: number, body: Uint8Array, request: string): CaiError {
+  let id: string | undefined;
+  let detail = "";
+  try {
+    ({ id, detail } = parseErrorInformation(body));
+  } catch {
+    // An answer of another form still tells its status.
+  }
+  const known = id !== undefined && Object.hasOwn(catalogue, id) ? (id as ErrorId) : "owner.trustee-refused";
+  return new CaiError(known, `the trustee refused ${request}${detail ? `: ${detail}` : ""}`, {
+    got: `status ${status}${id ? `, ${id}` : ""}`,
+  });
+}
+
+function parseBase(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && (url.protocol === "http:" || url.protocol === "https:") && url.search === "" && url.hash === "") return url;
+  throw new CaiError("cli.setting-invalid", `--trustee cannot be ${JSON.stringify(text)}`, {
+    expected: "an http or https address",
+    got: text,
+  });
+}
+
+function readAdminKey(path: string): KeyObject {
+  const pem = readText(path);
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === "ed25519") return key;
+  } catch {
+    // told below, without the file's content
+  }
+  throw new CaiError("owner.admin-key-invalid", `${path} is not an administrator's key`, {
+    expected: "an Ed25519 private key in PKCS#8 PEM",
+  });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new CaiError("cli.input-unreadable", `cannot read ${path}`, { got: (error as NodeJS.ErrnoException).code ?? String(error) });
+  }
+}
