@@ -1,0 +1,47 @@
+import { type HashAlgorithm, isReservedReportData, reportDataOf } from "../../protocol/index.ts";
+import { CaiError, type JsonObject } from "../../system/index.ts";
+import type { Attester } from "../../tee/index.ts";
+import { loadSimulatedTd, simulatedTdxAttester } from "../../tee/tdx/index.ts";
+
+/**
+ * Chooses where this machine's evidence comes from. A simulated platform is used only where it is named: nothing falls back to it.
+ *
+ * @param simulatedTdx  path of a simulated TD's state
+ * @throws CaiError `agent.no-tee` where this machine is none, or what reading the state throws
+ */
+export async function selectAttester({ simulatedTdx }: { readonly simulatedTdx?: string } = {}): Promise<Attester> {
+  if (simulatedTdx !== undefined) return simulatedTdxAttester(await loadSimulatedTd(simulatedTdx));
+  throw new CaiError("agent.no-tee", "this version gets evidence from no hardware", {
+    expected: "a simulated TD named with --simulated-tdx",
+    hint: "make one with `cai sim tdx init`",
+  });
+}
+
+/** What a caller wants evidence over: bytes, or data to be hashed the way that runtime data is. */
+export type EvidenceSubject = { readonly reportData: Uint8Array } | { readonly runtimeData: JsonObject; readonly hash: HashAlgorithm };
+
+const REPORT_DATA_BYTES = 64;
+
+/**
+ * Gets evidence for somebody else than the agent itself. Report data in the agent's own space is refused, so that nobody obtains
+ * evidence that passes for the agent's at a trustee (security.md I5, §3.3).
+ *
+ * @throws CaiError `agent.report-data-length`, `agent.report-data-reserved`, or what the attester throws
+ */
+export async function evidenceFor(attester: Attester, subject: EvidenceSubject): Promise<JsonObject> {
+  const bytes = "reportData" in subject ? subject.reportData : reportDataOf(subject.runtimeData, subject.hash);
+  if (bytes.length > REPORT_DATA_BYTES) {
+    throw new CaiError("agent.report-data-length", "report data is too long, and cutting it would bind to something else", {
+      expected: `at most ${REPORT_DATA_BYTES} bytes`,
+      got: `${bytes.length} bytes`,
+    });
+  }
+  const reportData = new Uint8Array(REPORT_DATA_BYTES);
+  reportData.set(bytes);
+  if (isReservedReportData(reportData)) {
+    throw new CaiError("agent.report-data-reserved", "this report data is reserved for the agent's own attestation", {
+      expected: "bytes 48 to 54 other than `cai/v1/`",
+    });
+  }
+  return attester.evidence(reportData);
+}
