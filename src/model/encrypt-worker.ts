@@ -1,0 +1,4 @@
+import { openSealer } from "./seal.ts";
+import { serveStation } from "./station.ts";
+
+serveStation(openSealer);
