@@ -29,6 +29,8 @@ export interface EncryptOptions extends Partial<PlanSettings> {
   /** gives that many random bytes: data key, id, each epoch's salt in index order, each slot's nonce, the index salt, then padding */
   readonly random?: (length: number) => Uint8Array;
   readonly signal?: AbortSignal;
+  /** called with the root when the archive is whole and before it gets its name: the key's place of rest. Where it fails, nothing is left */
+  readonly beforeFinish?: (root: string) => Promise<void>;
 }
 
 /** What was written. */
@@ -79,10 +81,12 @@ export async function encryptModel(options: EncryptOptions): Promise<EncryptResu
     const index = encodeIndex(withDigests(plan.entries, digests));
     writeIndex(archive.fd, core, index, indexKey(prk, coreHash, indexSalt), indexSalt);
     if (signal?.aborted) throw interrupted(signal);
+    const root = artefactRoot(coreHash, index);
+    await options.beforeFinish?.(root);
     await archive.finish();
     const count = (kind: IndexEntry["kind"]) => plan.entries.filter((entry) => entry.kind === kind).length;
     return {
-      root: artefactRoot(coreHash, index),
+      root,
       id: core.id,
       files: count("file"),
       directories: count("directory"),
