@@ -1,14 +1,17 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign, verify } from "node:crypto";
-import { buildCertificate, type EcPublicJwk, jwkThumbprint, publicJwkOf } from "../../crypto/index.ts";
+import { buildCertificate, type EcPublicJwk, publicJwkOf } from "../../crypto/index.ts";
+import { createResponseSigner, type ResponseSigner } from "../../protocol/index.ts";
 import type { Store, StoreContents, World } from "./store/index.ts";
 
 /** Seconds. The certificates name the token signer for relying parties; a store keeps one signer as long as it lives. */
 const CERTIFICATE_LIFE = 10 * 365 * 86_400;
 
-/** An ES256 key of the trustee, imported once. */
-export interface SigningKey {
+/** The key that signs tokens, imported once. */
+export interface TokenSigner {
   readonly publicJwk: EcPublicJwk;
-  /** @returns r ‖ s, 64 bytes */
+  /** DER, the signer's certificate first, then its CA's */
+  readonly chain: readonly Uint8Array[];
+  /** ES256. @returns r ‖ s, 64 bytes */
   sign(message: Uint8Array): Uint8Array;
   verify(message: Uint8Array, signature: Uint8Array): boolean;
 }
@@ -17,12 +20,8 @@ export interface SigningKey {
 export interface TrusteeKeys {
   /** `tid`: the RFC 7638 thumbprint of the identity key, without the prefix `tid:` (security.md §3.4) */
   readonly tid: string;
-  /** signs answers */
-  readonly identity: SigningKey;
-  /** signs tokens */
-  readonly tokenSigner: SigningKey;
-  /** DER, the token signer's first, then its CA's */
-  readonly tokenChain: readonly Uint8Array[];
+  readonly answers: ResponseSigner;
+  readonly tokens: TokenSigner;
 }
 
 /**
@@ -69,24 +68,25 @@ export function generateTrusteeKeys(world: World, now: number): Pick<StoreConten
 
 /** Opens the keys of a store. */
 export async function loadTrusteeKeys(store: Store): Promise<TrusteeKeys> {
-  const identity = signingKey(await store.ownKeys.privateKey("identity"));
-  return {
-    tid: jwkThumbprint(identity.publicJwk),
-    identity,
-    tokenSigner: signingKey(await store.ownKeys.privateKey("token-signer")),
-    tokenChain: [await store.ownKeys.certificate("token-signer"), await store.ownKeys.certificate("token-ca")],
-  };
+  const answers = createResponseSigner(privateKey(await store.ownKeys.privateKey("identity")));
+  const chain = [await store.ownKeys.certificate("token-signer"), await store.ownKeys.certificate("token-ca")];
+  return { tid: answers.tid, answers, tokens: tokenSigner(privateKey(await store.ownKeys.privateKey("token-signer")), chain) };
 }
 
-function signingKey(der: Uint8Array): SigningKey {
-  const privateKey = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
+function privateKey(der: Uint8Array): KeyObject {
+  const key = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
   der.fill(0);
-  const publicKey = createPublicKey(privateKey);
+  return key;
+}
+
+function tokenSigner(key: KeyObject, chain: readonly Uint8Array[]): TokenSigner {
+  const publicKey = createPublicKey(key);
   const publicJwk = publicJwkOf(publicKey);
-  if (publicJwk.kty !== "EC") throw new TypeError("a trustee's own keys are EC keys");
+  if (publicJwk.kty !== "EC") throw new TypeError("the token signer is an EC key");
   return {
     publicJwk,
-    sign: (message) => sign("sha256", message, { key: privateKey, dsaEncoding: "ieee-p1363" }),
+    chain,
+    sign: (message) => sign("sha256", message, { key, dsaEncoding: "ieee-p1363" }),
     verify: (message, signature) => verify("sha256", message, { key: publicKey, dsaEncoding: "ieee-p1363" }, signature),
   };
 }

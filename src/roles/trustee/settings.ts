@@ -1,6 +1,5 @@
-import { isIP } from "node:net";
 import { z } from "zod";
-import { CaiError, type Logger } from "../../system/index.ts";
+import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 
 /** The longest grace for expired collateral, seconds: 30 days (security.md §4, F3). */
 const MAX_COLLATERAL_GRACE = 30 * 86_400;
@@ -39,18 +38,11 @@ export function parseTrusteeSettings(settings: unknown): z.output<typeof trustee
     throw new CaiError("cli.setting-invalid", `/${issue?.path.join("/") ?? ""}: ${issue?.message ?? "cannot be used"}`);
   }
   const { host, tls, insecureHttp } = result.data;
-  if (tls === undefined && !insecureHttp && !isLoopback(host)) {
+  if (tls === undefined && !insecureHttp && !isLoopbackHost(host)) {
     throw new CaiError("trustee.tls-required", `${host} can be reached by others, and no TLS certificate is given`, {
       expected: "a certificate and key, or a loopback address",
       got: host,
     });
   }
   return result.data;
-}
-
-/** @returns whether only this machine can reach the address, or come from it; a name other than `localhost` may resolve to anything */
-export function isLoopback(host: string): boolean {
-  if (host === "localhost") return true;
-  const address = host.replace(/^::ffff:/i, "");
-  return isIP(address) === 4 ? address.startsWith("127.") : /^(0*:)*:?0*1$/.test(address) && isIP(address) === 6;
 }

@@ -1,0 +1,130 @@
+import { Hono } from "hono";
+import { bodyContext, encodeErrorAnswer, KBS_PREFIX, KEYLESS_CONTEXT, SIGNATURE_HEADER } from "../../protocol/index.ts";
+import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
+import type { AdministratorCheck } from "./administrators.ts";
+import { errorAnswer } from "./error-answer.ts";
+import type { TrusteeKeys } from "./identity.ts";
+import { bearerOf } from "./rcar-routes.ts";
+import type { Recorder } from "./recorder.ts";
+import { readBody } from "./request-body.ts";
+import type { Call, Reply, Route } from "./route.ts";
+
+/** How long a body may take to arrive, milliseconds. */
+const BODY_TIMEOUT_MS = 30_000;
+/** Requests under way at a time; more are told to come back (security.md I40). */
+const MAX_REQUESTS = 1024;
+
+export interface ApplicationParts {
+  readonly keys: TrusteeKeys;
+  readonly administrators: AdministratorCheck;
+  readonly recorder: Recorder;
+  readonly logger: Logger;
+  readonly clock: () => number;
+  /** true where the listener itself speaks TLS */
+  readonly tls: boolean;
+}
+
+/** What the server hands to the application with each request. */
+export interface Connection {
+  /** the address at the other end, as text */
+  readonly client: string;
+}
+
+export interface Application {
+  fetch(request: Request, connection: Connection): Response | Promise<Response>;
+}
+
+/** Makes the HTTP application out of the router table. */
+export function createApplication(parts: ApplicationParts, routes: readonly Route[]): Application {
+  const app = new Hono<{ Bindings: Connection }>();
+  let active = 0;
+  for (const route of routes) {
+    app.on(route.method, route.path, async (context) => {
+      const { raw } = context.req;
+      const target = targetOf(raw.url);
+      let signing = { context: KEYLESS_CONTEXT };
+      let reply: Reply;
+      let authorized = false;
+      active++;
+      try {
+        if (active > MAX_REQUESTS) throw new CaiError("kbs.busy", "too many requests are under way");
+        const body = await readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS);
+        if (raw.method !== "GET") signing = { context: bodyContext(body) };
+        const call = callOf(raw, target, body, context.env.client, parts.clock(), (value) => {
+          signing = { context: value };
+        });
+        if (route.right === "admin") await requireAdmin(parts, route, call, target);
+        authorized = route.right === "admin";
+        reply = await route.handle(call);
+        if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
+      } catch (error) {
+        reply = errorAnswer(error, route.place, authorized, parts.logger);
+      } finally {
+        active--;
+      }
+      return respond(parts, route, raw.method, target, signing.context, reply);
+    });
+  }
+  app.notFound(({ req }) => unknownPlace(pathOf(targetOf(req.raw.url))));
+  app.onError((error) => {
+    const { status, body } = encodeErrorAnswer("internal.unexpected", "resource");
+    parts.logger.error("request failed", { error: "internal.unexpected", reason: error.message });
+    return new Response(body, { status, headers: { "content-type": "application/json" } });
+  });
+  return { fetch: (request, connection) => app.fetch(request, connection) };
+}
+
+async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string): Promise<void> {
+  const privateConnection = parts.tls || isLoopbackHost(call.client);
+  const request = { method: call.method, target, body: call.body };
+  try {
+    await parts.administrators.require(bearerOf(call.headers), request, privateConnection, call.now);
+  } catch (error) {
+    throw await parts.recorder.deny(error, adminDecision(route, call));
+  }
+}
+
+function adminDecision(route: Route, call: Call): { time: number; kind: "admin"; subject: string; client: string } {
+  // The route's pattern where the path was not yet judged: a record must not be something that a stranger fills at will.
+  const subject = call.path.length <= 512 ? call.path : route.path;
+  return { time: call.now, kind: "admin", subject: `${call.method} ${subject}`, client: call.client };
+}
+
+function callOf(
+  { method, headers }: Request,
+  target: string,
+  body: Uint8Array,
+  client: string,
+  now: number,
+  setContext: Call["setContext"],
+): Call {
+  const path = pathOf(target);
+  return { method, path, query: new URLSearchParams(target.slice(path.length)), headers, body, client, now, setContext };
+}
+
+function respond(parts: ApplicationParts, route: Route, method: string, target: string, context: Uint8Array, reply: Reply): Response {
+  const { status = 200, body = "", type = "application/json", headers = {} } = reply;
+  const bytes = Buffer.from(body);
+  const signature = route.signed ? { [SIGNATURE_HEADER]: parts.keys.answers.sign({ method, target, status, context, body: bytes }) } : {};
+  const content = body === "" && reply.type === undefined ? {} : { "content-type": type };
+  return new Response(bytes, { status, headers: { ...content, ...headers, ...signature } });
+}
+
+/** The answer to a path that no route has; the usual slip is a resource name without `resource/` in front. */
+function unknownPlace(path: string): Response {
+  const hint = path.startsWith(`${KBS_PREFIX}/`) ? { reason: "resources are at resource/{repository}/{type}/{tag}" } : {};
+  const { status, body } = encodeErrorAnswer("kbs.plugin-unknown", "resource", hint);
+  return new Response(body, { status, headers: { "content-type": "application/json" } });
+}
+
+/** @returns path and query as requested; from `/kbs/v0` on, whatever prefix a gateway left in front of it */
+function targetOf(url: string): string {
+  const path = url.slice(url.indexOf("/", url.indexOf("://") + 3));
+  const start = path.indexOf(KBS_PREFIX);
+  return start === -1 ? path : path.slice(start);
+}
+
+function pathOf(target: string): string {
+  const end = target.indexOf("?");
+  return end === -1 ? target : target.slice(0, end);
+}

@@ -1,0 +1,188 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { type AppraisalRequest, appraise, type FloorHit, floor } from "../../policy/index.ts";
+import {
+  checkBinding,
+  EAR_PROFILE,
+  PRIMARY_SUBMODULE,
+  PROTOCOL_VERSION,
+  parseAdditionalEvidence,
+  parseAttestation,
+  type RcarAttestation,
+  rcarRuntimeData,
+  reportDataOf,
+} from "../../protocol/index.ts";
+import { CaiError, type JsonObject, version } from "../../system/index.ts";
+import type { Claims, TrustAnchor, Verifier } from "../../tee/index.ts";
+import type { AttestationPolicyInForce } from "./attestation-policy.ts";
+import { type MintedClaims, signToken } from "./attestation-token.ts";
+import { checkClock } from "./clock.ts";
+import type { Handshakes, RcarHandshake } from "./handshake.ts";
+import type { TrusteeKeys } from "./identity.ts";
+import { readInitData } from "./init-data.ts";
+import type { Recorder } from "./recorder.ts";
+import { referencesInForce } from "./reference-message.ts";
+import type { Store } from "./store/index.ts";
+import { isCpuPlatform } from "./tee-class.ts";
+
+/** How long a token opens resources, seconds (security.md §5). */
+const TOKEN_LIFE = 300;
+
+/** What attestation works with. */
+export interface AttestationParts {
+  readonly store: Store;
+  readonly keys: TrusteeKeys;
+  readonly handshakes: Handshakes;
+  readonly verifiers: ReadonlyMap<string, Verifier>;
+  readonly anchors: readonly TrustAnchor[];
+  readonly policy: AttestationPolicyInForce;
+  readonly recorder: Recorder;
+  readonly collateralGraceSeconds: number;
+}
+
+/** One POST attest. */
+export interface AttestCall {
+  readonly body: Uint8Array;
+  /** the session id of the cookie, where there is one */
+  readonly sessionId: string | undefined;
+  readonly client: string;
+  /** seconds since 1970 */
+  readonly now: number;
+}
+
+export interface AttestedSession {
+  readonly token: string;
+  /** seconds since 1970; that of the handshake, never extended */
+  readonly expires: number;
+}
+
+/**
+ * Answers POST attest: the second half of RCAR (trustee.md §1.6).
+ *
+ * The identical body again gives the same token; another body never does (security.md I3). The nonce is spent before anything is
+ * verified, so a failed attempt costs it too (I2).
+ *
+ * @throws CaiError `kbs.…`, `policy.…`, and what the platform's verifier throws
+ */
+export async function attest(parts: AttestationParts, call: AttestCall): Promise<AttestedSession> {
+  const { sessionId, body, now } = call;
+  if (sessionId === undefined) throw new CaiError("kbs.session-unknown", "the request has no session cookie", { hint: "Start with auth." });
+  const digest = createHash("sha256").update(body).digest();
+  const session = await parts.store.sessions.get(sessionId, now);
+  if (session !== undefined) {
+    if (timingSafeEqual(session.body, digest)) return session;
+    throw new CaiError("kbs.session-used", "the session was attested with another body", { hint: "Start again with auth." });
+  }
+  const message = parseAttestation(body);
+  const record = { time: now, kind: "attest" as const, digest: digest.toString("hex"), client: call.client };
+  let tee: string | undefined;
+  try {
+    await checkClock(parts.store, now);
+    const { handshake, expires } = await parts.handshakes.redeem(message.nonce, sessionId, now);
+    tee = handshake.tee;
+    const claims = await mintClaims(parts, message, handshake, now);
+    const token = signToken(parts.keys.tokens, claims);
+    const { version, hash, tagged } = handshake;
+    await parts.store.sessions.put(sessionId, { body: digest, token, expires, tagged, version, tee, hash });
+    const { policy_hash: policyHash, level } = claims.cai;
+    await parts.recorder.record({ ...record, outcome: "allowed", tee, policyHash, level });
+    return { token, expires };
+  } catch (error) {
+    throw await parts.recorder.deny(error, { ...record, ...(tee !== undefined && { tee }) });
+  }
+}
+
+/** Evidence of one RCAR run after everything about it was verified; the key in its runtime data is the machine's own (security.md I1). */
+interface VerifiedRun {
+  readonly claims: Claims;
+  readonly runtimeData: JsonObject;
+  readonly initData: JsonObject | null;
+  readonly binding: "tagged" | "plain";
+}
+
+async function verifyRun(parts: AttestationParts, message: RcarAttestation, handshake: RcarHandshake, now: number): Promise<VerifiedRun> {
+  const binding = checkBinding(parts.keys.tid, handshake.tagged, message.tid);
+  refuseAdditionalEvidence(message.additionalEvidence);
+  const verifier = parts.verifiers.get(handshake.tee);
+  if (verifier === undefined) throw unsupported(handshake.tee);
+  const runtimeData = rcarRuntimeData(message);
+  const initData = message.initData && readInitData(message.initData.body);
+  const expected = { reportData: reportDataOf(runtimeData, handshake.hash), ...(initData && { initData: initData.digest }) };
+  const claims = await verifier.verify(message.primaryEvidence, expected, parts.anchors, now);
+  return { claims, runtimeData, initData: initData?.claims ?? null, binding };
+}
+
+/** This version verifies no device, and a device that is not verified must not appear in a token (security.md I7). */
+function refuseAdditionalEvidence(text: string): void {
+  for (const tee of parseAdditionalEvidence(text).keys()) {
+    if (isCpuPlatform(tee)) throw new CaiError("kbs.evidence-class", "CPU evidence came as additional evidence", { got: tee });
+    throw unsupported(tee);
+  }
+}
+
+async function mintClaims(parts: AttestationParts, message: RcarAttestation, handshake: RcarHandshake, now: number): Promise<MintedClaims> {
+  const { claims, runtimeData, initData, binding } = await verifyRun(parts, message, handshake, now);
+  const policy = await parts.policy.get();
+  const hits = floorHits(parts, claims);
+  const evidence = {
+    report_data: claims.reportData,
+    runtime_data_claims: runtimeData,
+    init_data: claims.initData,
+    init_data_claims: initData,
+    [claims.tee]: claims.members,
+  };
+  const request: AppraisalRequest = {
+    policyText: policy.text,
+    policyId: policy.id,
+    evidence,
+    floor: hits,
+    references: referencesInForce(await parts.store.references.all(), now),
+    now,
+  };
+  const { vector, status, level } = appraise(request);
+  return {
+    eat_profile: EAR_PROFILE,
+    iat: now,
+    exp: now + TOKEN_LIFE,
+    "ear.verifier-id": { developer: "cai", build: `cai ${version}` },
+    submods: {
+      [PRIMARY_SUBMODULE]: {
+        "ear.status": status,
+        "ear.trustworthiness-vector": vector,
+        "ear.appraisal-policy-id": policy.id,
+        "ear.veraison.annotated-evidence": evidence,
+      },
+    },
+    ...(claims.simulated && { simulated: true }),
+    cai: {
+      v: 1,
+      use: "kbs",
+      tid: parts.keys.tid,
+      world: parts.store.world,
+      fresh: "nonce",
+      binding,
+      protocol: PROTOCOL_VERSION,
+      policy_hash: policy.hash,
+      level,
+      floor: hits.map(({ id }) => id),
+    },
+  };
+}
+
+function floorHits({ store, collateralGraceSeconds }: AttestationParts, claims: Claims): FloorHit[] {
+  return floor({
+    world: store.world,
+    simulated: claims.simulated,
+    debug: claims.floor.debug,
+    collateralExpiredFor: claims.floor.collateralExpiredFor,
+    collateralGrace: collateralGraceSeconds,
+    tcbStatus: claims.floor.tcbStatus,
+    // The verifier compared the report data with this run's, and the handshake's nonce is in it.
+    bound: true,
+    fresh: "nonce",
+    purpose: "release",
+  });
+}
+
+function unsupported(tee: string): CaiError {
+  return new CaiError("kbs.tee-unsupported", `this trustee cannot verify ${tee}`, { got: tee });
+}

@@ -1,0 +1,43 @@
+import { type ErrorPlace, encodeErrorAnswer } from "../../protocol/index.ts";
+import { CaiError, type ErrorId, type Logger } from "../../system/index.ts";
+import { RETRY_AFTER } from "./gate.ts";
+import { decisionIdOf } from "./recorder.ts";
+import type { Reply } from "./route.ts";
+
+/** Statuses of errors that only `cai` knows, where the protocol's table has no row of its own. */
+const STATUSES: Partial<Record<ErrorId, number>> = {
+  "kbs.policy-missing": 404,
+  "kbs.policy-protected": 409,
+  "kbs.reference-missing": 404,
+  "kbs.request-timeout": 408,
+  "trustee.clock-behind": 503,
+};
+
+/** Errors whose message tells a guest nothing but what it sent. */
+const TOLD_AT_AUTH: ReadonlySet<ErrorId> = new Set(["kbs.version-unsupported", "kbs.tee-unsupported", "kbs.message-malformed"]);
+
+/**
+ * Turns an error into an answer. A guest is told an id and the public id of the decision, never what was expected; an administrator,
+ * whose token was accepted, is told the message (security.md I27).
+ *
+ * @param place       where it happened
+ * @param authorized  whether the caller's admin token was accepted
+ */
+export function errorAnswer(thrown: unknown, place: ErrorPlace, authorized: boolean, logger: Logger): Reply {
+  const error = CaiError.from(thrown);
+  if (error.id === "internal.unexpected" || error.id.startsWith("store."))
+    logger.error("request failed", { error: error.id, reason: error.message });
+  const decision = decisionIdOf(error);
+  const told = authorized || (place === "auth" && TOLD_AT_AUTH.has(error.id));
+  // A failure of the trustee itself is no fault of the request.
+  const failed = place === "admin" && /^(store|trustee|internal)\./.test(error.id);
+  const { status, body } = encodeErrorAnswer(error.id, failed ? "resource" : place, {
+    ...(told && !failed && { reason: error.message }),
+    ...(decision !== undefined && { decision }),
+  });
+  return {
+    status: STATUSES[error.id] ?? status,
+    body,
+    headers: error.id === "kbs.busy" ? { "retry-after": String(RETRY_AFTER) } : {},
+  };
+}

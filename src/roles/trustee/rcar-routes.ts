@@ -1,0 +1,76 @@
+import { encodeTokenReply, KBS_PREFIX, keyContext, parseResourcePath } from "../../protocol/index.ts";
+import { CaiError } from "../../system/index.ts";
+import { type AttestationParts, attest } from "./attestation.ts";
+import { Gate } from "./gate.ts";
+import { type ReleaseParts, release } from "./release.ts";
+import { type Call, DEFAULT_BODY, NO_BODY, type Route, restOf, SMALL_BODY } from "./route.ts";
+import { sessionCookie, sessionIdOf } from "./session-cookie.ts";
+
+/** Verifications at a time, and those that wait (security.md I40). */
+const ATTEST_SLOTS = 8;
+const ATTEST_QUEUE = 256;
+
+/** The routes that guests use: auth, attest, and the attested GET of a resource (trustee.md §1.2). */
+export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
+  const gate = new Gate(ATTEST_SLOTS, ATTEST_QUEUE);
+  const resource = `${KBS_PREFIX}/resource/*`;
+  return [
+    {
+      method: "POST",
+      path: `${KBS_PREFIX}/auth`,
+      right: "public",
+      bodyLimit: SMALL_BODY,
+      place: "auth",
+      signed: true,
+      async handle({ body, now }) {
+        const { sessionId, expires, challenge } = parts.handshakes.open(body, now);
+        return { body: challenge, headers: { "set-cookie": sessionCookie(sessionId, expires) } };
+      },
+    },
+    {
+      method: "POST",
+      path: `${KBS_PREFIX}/attest`,
+      right: "session",
+      bodyLimit: DEFAULT_BODY,
+      place: "attest",
+      signed: true,
+      async handle({ body, headers, client, now }) {
+        const sessionId = sessionIdOf(headers.get("cookie"));
+        const { token, expires } = await gate.run(() => attest(parts, { body, sessionId, client, now }));
+        return {
+          body: encodeTokenReply(token),
+          headers: sessionId === undefined ? {} : { "set-cookie": sessionCookie(sessionId, expires) },
+        };
+      },
+    },
+    {
+      method: "GET",
+      path: resource,
+      right: "session",
+      bodyLimit: NO_BODY,
+      place: "resource",
+      signed: true,
+      async handle(call) {
+        const path = parseResourcePath(restOf(call.path, resource));
+        const token = await tokenOf(parts, call);
+        const onGrant = ({ teeKey }: { teeKey: Parameters<typeof keyContext>[0] }) => call.setContext(keyContext(teeKey));
+        const query = Object.fromEntries(call.query);
+        return { body: await release(parts, { path, query, token, client: call.client, now: call.now, onGrant }) };
+      },
+    },
+  ];
+}
+
+/** Where a token is looked for, in this order: the session, the header `Attestation`, `Authorization: Bearer` (trustee.md §1.10). */
+async function tokenOf({ store }: ReleaseParts, { headers, now }: Call): Promise<string> {
+  const sessionId = sessionIdOf(headers.get("cookie"));
+  const session = sessionId === undefined ? undefined : await store.sessions.get(sessionId, now);
+  const token = session?.token ?? headers.get("attestation") ?? bearerOf(headers);
+  if (token === undefined) throw new CaiError("kbs.token-missing", "the request carries no attestation token", { hint: "Attest first." });
+  return token;
+}
+
+/** @returns the text after `Bearer ` in `Authorization`, or undefined */
+export function bearerOf(headers: Headers): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+}

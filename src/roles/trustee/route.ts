@@ -1,0 +1,61 @@
+import type { ErrorPlace } from "../../protocol/index.ts";
+
+/** A request after its route is known, its body read and its right checked. */
+export interface Call {
+  readonly method: string;
+  /** the path exactly as requested, undecoded and without the query */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+  /** the address of whoever connected */
+  readonly client: string;
+  /** seconds since 1970 */
+  readonly now: number;
+  /** says for whom a GET is answered, once that is known; the answer's signature covers it (security.md §3.4) */
+  setContext(context: Uint8Array): void;
+}
+
+export interface Reply {
+  readonly status?: number;
+  /** nothing by default */
+  readonly body?: string;
+  /** default: `application/json` where there is a body */
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What a caller must have: nothing; a session cookie or attestation token, which the handler checks; an admin token for exactly this
+ * request, which is checked before the handler runs (security.md I23).
+ */
+export type Right = "public" | "session" | "admin";
+
+/** One line of the router table. */
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** a pattern of the router: `*` at the end stands for the rest of the path */
+  readonly path: string;
+  readonly right: Right;
+  /** bytes */
+  readonly bodyLimit: number;
+  /** the part of the protocol that decides how errors are answered */
+  readonly place: ErrorPlace;
+  /** whether the answer carries the trustee's signature */
+  readonly signed: boolean;
+  handle(call: Call): Promise<Reply>;
+}
+
+/** Bodies of routes that have none, and of messages without evidence or secrets. */
+export const NO_BODY = 0;
+export const SMALL_BODY = 64 * 1024;
+/** trustee.md §1.1 */
+export const DEFAULT_BODY = 2 * 1024 * 1024;
+
+/**
+ * @param pattern  a route's path that ends with `*`
+ * @returns what stands for the `*`, undecoded
+ */
+export function restOf(path: string, pattern: string): string {
+  return path.slice(pattern.length - 1);
+}

@@ -1,0 +1,19 @@
+import type { AttestationParts } from "./attestation.ts";
+import { policyRoutes } from "./policy-routes.ts";
+import { rcarRoutes } from "./rcar-routes.ts";
+import { referenceRoutes } from "./reference-routes.ts";
+import type { ReleaseParts } from "./release.ts";
+import { resourceRoutes } from "./resource-routes.ts";
+import type { Route } from "./route.ts";
+import { serviceRoutes } from "./service-routes.ts";
+
+/** The one table of everything that this server answers: route, method, right, body limit (security.md I23). */
+export function routerTable(parts: AttestationParts & ReleaseParts): Route[] {
+  return [
+    ...serviceRoutes(parts.keys),
+    ...rcarRoutes(parts),
+    ...resourceRoutes(parts.store),
+    ...policyRoutes(parts.store),
+    ...referenceRoutes(parts.store),
+  ];
+}

@@ -1,0 +1,137 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { CaiError } from "../../system/index.ts";
+import type { TrustAnchor, Verifier } from "../../tee/index.ts";
+import { builtInAnchors, loadAnchors, tdxVerifier } from "../../tee/tdx/index.ts";
+import { AdministratorCheck } from "./administrators.ts";
+import { createApplication } from "./application.ts";
+import { AttestationPolicyInForce } from "./attestation-policy.ts";
+import { collateralFile } from "./collateral-file.ts";
+import { Handshakes } from "./handshake.ts";
+import { loadTrusteeKeys } from "./identity.ts";
+import { initTrustee, wallClock } from "./init.ts";
+import { Nonces } from "./nonce.ts";
+import { Recorder } from "./recorder.ts";
+import { routerTable } from "./router.ts";
+import { listen } from "./server.ts";
+import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
+import { lockData, openStore, type Store, storeExists, type World } from "./store/index.ts";
+
+/** How often expired rows are removed, milliseconds. */
+const PRUNE_EVERY_MS = 10_000;
+
+/** A trustee over one data directory. */
+export interface Trustee {
+  /** without the prefix `tid:` */
+  readonly tid: string;
+  readonly world: World;
+  /**
+   * Listens.
+   *
+   * @returns the address, with the port that was taken
+   * @throws CaiError `trustee.listen-failed`
+   */
+  start(): Promise<{ readonly url: string }>;
+  /** Finishes what is under way, then closes everything, also where `start` was never called. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Opens a trustee. A data directory without a store becomes a production one, as `initTrustee` makes it.
+ *
+ * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.collateral-unreadable`,
+ *   `cli.setting-invalid`, `store.…`, and what {@link initTrustee} throws
+ */
+export async function createTrustee({ logger, clock = wallClock, ...rest }: TrusteeSettings): Promise<Trustee> {
+  const settings = parseTrusteeSettings(rest);
+  const dataDir = resolve(settings.dataDir);
+  const simulatedAnchors = settings.trustAnchors.map(readAnchor);
+  const collateral = settings.collateral === undefined ? missingCollateral : collateralFile(settings.collateral, logger);
+  if (!storeExists(dataDir)) {
+    requireProductionAnchors(simulatedAnchors);
+    await initTrustee({ dataDir, simulated: false, clock });
+  }
+  const lock = lockData(dataDir);
+  let store: Store | undefined;
+  try {
+    store = openStore(dataDir, true);
+    if (store.world === "production") requireProductionAnchors(simulatedAnchors);
+    const keys = await loadTrusteeKeys(store);
+    const verifiers = new Map<string, Verifier>([["tdx", tdxVerifier({ collateral, expired: "report" })]]);
+    const recorder = new Recorder(store, logger);
+    const routes = routerTable({
+      store,
+      keys,
+      handshakes: new Handshakes(new Nonces(store.nonceKey, keys.tid, store.epoch), store, keys.tid, [...verifiers.keys()]),
+      verifiers,
+      anchors: [...builtInAnchors(), ...simulatedAnchors],
+      policy: new AttestationPolicyInForce(store),
+      recorder,
+      collateralGraceSeconds: settings.collateralGraceSeconds,
+    });
+    const administrators = new AdministratorCheck(store, keys.tid);
+    const application = createApplication({ keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined }, routes);
+    return running(store, keys.tid, () => listen(settings, application), { logger, clock, release: () => lock.release() });
+  } catch (error) {
+    await store?.close();
+    lock.release();
+    throw error;
+  }
+}
+
+function running(
+  store: Store,
+  tid: string,
+  open: () => ReturnType<typeof listen>,
+  { logger, clock, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { release: () => void },
+): Trustee {
+  let server: ReturnType<typeof listen> | undefined;
+  let pruning: ReturnType<typeof setInterval> | undefined;
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    clearInterval(pruning);
+    await server?.drain();
+    await store.close();
+    release();
+  };
+  return {
+    tid,
+    world: store.world,
+    async start() {
+      server = open();
+      pruning = setInterval(() => {
+        store.prune(clock()).catch((error) => logger.error("pruning failed", { error: CaiError.from(error).id }));
+      }, PRUNE_EVERY_MS);
+      logger.info("trustee listens", { url: server.url, world: store.world, tid: `tid:${tid}` });
+      return { url: server.url };
+    },
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+function readAnchor(path: string): TrustAnchor {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new CaiError("cli.input-unreadable", `cannot read the trust anchor ${path}`, {
+      got: (error as NodeJS.ErrnoException).code ?? String(error),
+    });
+  }
+  // Production roots are built in and nothing adds one (security.md I13), so whatever is named is taken as a simulated platform's.
+  return loadAnchors(bytes, true);
+}
+
+function requireProductionAnchors(simulated: readonly TrustAnchor[]): void {
+  if (simulated.length === 0) return;
+  throw new CaiError("trustee.simulated-anchor", "a production trustee was given the trust anchor of a simulated platform", {
+    hint: "Leave the anchor out, or make a simulated trustee with `cai trustee init --simulated`.",
+  });
+}
+
+function missingCollateral(): never {
+  throw new CaiError("trustee.collateral-missing", "no collateral bundle is named, so no TDX evidence can be judged");
+}
