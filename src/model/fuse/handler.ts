@@ -1,4 +1,5 @@
 import { Errno } from "../../system/index.ts";
+import { MAX_READ } from "./init.ts";
 import {
   DirectoryListing,
   decodeHeader,
@@ -128,7 +129,7 @@ const DOT_DOT = Uint8Array.of(0x2e, 0x2e);
 function answerListing(node: DirectoryNode, body: Uint8Array, plus: boolean): Answer {
   const range = decodeRead(body);
   if (range === undefined) return Errno.EINVAL;
-  const listing = new DirectoryListing(range.size, plus);
+  const listing = new DirectoryListing(Math.min(range.size, MAX_READ), plus);
   const type = node.attributes.mode >> 12;
   const dots = [
     { name: DOT, inode: node.attributes.inode, type, next: 1 },

@@ -1,0 +1,55 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fuseAvailable, type Mount } from "../../../src/model/index.ts";
+
+const { available, why } = fuseAvailable();
+
+/** Whether tests can mount; where they cannot, they are skipped and this says why, once a file. */
+export const kernel = available;
+if (!available) console.warn(`tests with a real mount are skipped: ${why}`);
+
+export interface Output {
+  readonly code: number;
+  readonly out: Buffer;
+  readonly err: string;
+}
+
+/** Runs a program that uses the mount. The thread of the tests must not wait for it in the kernel, so this waits in the event loop. */
+export async function run(command: readonly string[]): Promise<Output> {
+  const child = Bun.spawn([...command], { stdout: "pipe", stderr: "pipe" });
+  const [out, err, code] = await Promise.all([new Response(child.stdout).arrayBuffer(), new Response(child.stderr).text(), child.exited]);
+  return { code, out: Buffer.from(out), err };
+}
+
+/** Runs a Python program with the given arguments: it has pread, mmap and O_DIRECT at hand. */
+export function python(code: string, ...args: string[]): Promise<Output> {
+  return run(["python3", "-c", code, ...args]);
+}
+
+/** A folder for one test file, with mount points below it; the mounts made there are taken down at the end. */
+export class Workbench {
+  readonly folder = mkdtempSync(join(tmpdir(), "fuse-"));
+  readonly #mounts: Mount[] = [];
+
+  mountpoint(name: string): string {
+    const path = join(this.folder, name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  file(name: string): string {
+    return join(this.folder, name);
+  }
+
+  async keep(mount: Promise<Mount>): Promise<Mount> {
+    const made = await mount;
+    this.#mounts.push(made);
+    return made;
+  }
+
+  async end(): Promise<void> {
+    for (const mount of this.#mounts) await mount.unmount();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
