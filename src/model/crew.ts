@@ -5,9 +5,12 @@ import type { OpenStation, Reply, Report, Request, Station } from "./station.ts"
 /** Workers beyond this number gain nothing: memory bandwidth is used up (model-format.md §5.4). */
 const MAX_WORKERS = 8;
 
+/** What jobs are given to: each takes one at a time. */
+export type Hands<Job, Result> = readonly Pick<Station<Job, Result>, "run">[];
+
 /** Several stations that work at once. */
-export interface Crew<Job, Result> {
-  readonly hands: readonly Pick<Station<Job, Result>, "run">[];
+interface Crew<Job, Result> {
+  readonly hands: Hands<Job, Result>;
   /** Lets every station wipe its keys, then ends the threads. */
   end(): Promise<void>;
   /** Ends the threads at once; jobs that run are refused with `reason`. */
@@ -25,13 +28,47 @@ export interface CrewPlan<Setup, Job, Result> {
   readonly progress: (bytes: number) => void;
 }
 
-/** How many Workers suit this machine. */
-export function defaultWorkers(): number {
-  return Math.min(MAX_WORKERS, availableParallelism());
+/** Below this size threads cost more time to start than they save. */
+const SMALL_MODEL = 16 * 1024 * 1024;
+
+/** How many Workers suit this machine and a model of `bytes`. */
+export function suitableWorkers(bytes: number): number {
+  return bytes < SMALL_MODEL ? 0 : Math.min(MAX_WORKERS, availableParallelism());
+}
+
+/**
+ * Starts the stations, works with them, and lets each wipe its keys. Where the work fails or `signal` ends it, the threads end at once.
+ *
+ * @throws CaiError `model.interrupted`, and what a station or `work` throws
+ */
+export async function withCrew<Setup, Job, Result, Value>(
+  plan: CrewPlan<Setup, Job, Result>,
+  signal: AbortSignal | undefined,
+  work: (hands: Hands<Job, Result>) => Promise<Value>,
+): Promise<Value> {
+  const crew = await startCrew(plan);
+  const abort = () => crew.abandon(interrupted(signal));
+  signal?.addEventListener("abort", abort);
+  try {
+    if (signal?.aborted) throw interrupted(signal);
+    const value = await work(crew.hands);
+    await crew.end();
+    return value;
+  } catch (error) {
+    crew.abandon(CaiError.from(error));
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** The error of work that its caller ended. */
+export function interrupted(signal: AbortSignal | undefined): CaiError {
+  return new CaiError("model.interrupted", "the work was ended before it was complete", { cause: signal?.reason });
 }
 
 /** Starts the stations, and waits until each is ready. @throws CaiError what a station threw at its start */
-export async function startCrew<Setup, Job, Result>(plan: CrewPlan<Setup, Job, Result>): Promise<Crew<Job, Result>> {
+async function startCrew<Setup, Job, Result>(plan: CrewPlan<Setup, Job, Result>): Promise<Crew<Job, Result>> {
   if (plan.workers === 0) return localCrew(await plan.open(plan.setup, plan.progress));
   const hands = Array.from({ length: plan.workers }, () => new Hand<Setup, Job, Result>(plan.worker, plan.progress));
   const abandon = (reason: CaiError) => {

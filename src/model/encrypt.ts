@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { encodeCore } from "./core.ts";
+import { interrupted } from "./crew.ts";
 import type { IndexEntry } from "./entry.ts";
 import { writeFrame, writeIndex, writePadding } from "./frame.ts";
 import { encodeHeader } from "./header.ts";
@@ -9,7 +10,7 @@ import { archiveSize, INDEX_SALT_SIZE } from "./layout.ts";
 import { clearOutput, createPartialFile } from "./partial-file.ts";
 import { type PlanSettings, planArtefact } from "./plan.ts";
 import { scanTree } from "./scan.ts";
-import { interrupted, sealFiles } from "./seal-files.ts";
+import { sealFiles } from "./seal-files.ts";
 import { type Recipient, wrapDek } from "./slot.ts";
 
 /** What to encrypt, for whom, and how; the settings of the layout have defaults. */

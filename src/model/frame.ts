@@ -14,7 +14,7 @@ import {
   TAG_SIZE,
   TAR_BLOCK,
 } from "./layout.ts";
-import { writeWhole } from "./seal.ts";
+import { writeWhole } from "./output.ts";
 import { errorCode } from "./source.ts";
 import { HEADER_MEMBER, INDEX_MEMBER, partMember, tarHeader } from "./tar.ts";
 

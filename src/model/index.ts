@@ -1,4 +1,6 @@
 export type { Artefact } from "./artefact.ts";
+export { decryptArtefact } from "./decrypt.ts";
+export { type EncryptOptions, type EncryptResult, encryptModel } from "./encrypt.ts";
 export type { DirectoryEntry, FileEntry, IndexEntry, SymlinkEntry } from "./entry.ts";
 export type { Allow } from "./fuse/access.ts";
 export { fuseAvailable } from "./fuse/available.ts";
@@ -7,7 +9,10 @@ export { type Header, readHeader, resourcePath, type Slot } from "./header.ts";
 export { type KeyFile, readKeyFile, writeKeyFile } from "./key-file.ts";
 export type { Mount, MountOptions, MountStats } from "./mount.ts";
 export { type OpenOptions, openArtefact } from "./open.ts";
+export type { Padding } from "./plan.ts";
 export { readRange } from "./read.ts";
 export { formatRootLines, parseRoot, parseRootLines } from "./root.ts";
 export type { Recipient, SlotExpectation } from "./slot.ts";
 export { type BlockSource, type FileSource, openFileSource } from "./source.ts";
+export type { WorkOptions } from "./unseal-files.ts";
+export { type VerifyCounts, type VerifyMode, verifyArtefact } from "./verify.ts";

@@ -1,5 +1,5 @@
-import { CaiError } from "../system/index.ts";
-import { type Crew, defaultWorkers, startCrew } from "./crew.ts";
+import { batchFiles } from "./batch.ts";
+import { type CrewPlan, type Hands, suitableWorkers, withCrew } from "./crew.ts";
 import type { Plan } from "./plan.ts";
 import { createRing, Ring } from "./ring.ts";
 import { openSealer, type SealJob, type SealSetup, type SealSource, spanSize } from "./seal.ts";
@@ -16,14 +16,10 @@ export interface SealFilesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-type SealCrew = Crew<SealJob, readonly string[]>;
+type SealHands = Hands<SealJob, readonly string[]>;
 
-/** Below this size threads cost more time to start than they save. */
-const SMALL_MODEL = 16 * 1024 * 1024;
 /** From this size on a file is hashed on one core while another encrypts it; smaller ones are done whole, several to a job. */
 const LARGE_FILE = 32 * 1024 * 1024;
-const BATCH_BYTES = 8 * 1024 * 1024;
-const BATCH_FILES = 256;
 const RING_SPANS = 8;
 
 /**
@@ -36,57 +32,44 @@ export async function sealFiles(options: SealFilesOptions): Promise<ReadonlyMap<
   const { plan, digest, base, output, signal } = options;
   let done = 0;
   const setup: SealSetup = { prk: options.prk.slice(), core: plan.core, base, output };
-  const crew = await startCrew({
+  const crew: CrewPlan<SealSetup, SealJob, readonly string[]> = {
     worker: "model/encrypt-worker.ts",
     open: openSealer,
-    workers: options.workers ?? (plan.plaintext < SMALL_MODEL ? 0 : defaultWorkers()),
+    workers: options.workers ?? suitableWorkers(plan.plaintext),
     setup,
     progress(bytes) {
       done += bytes;
       options.progress?.(done, plan.plaintext);
     },
-  });
-  const abort = () => crew.abandon(interrupted(signal));
+  };
   try {
-    signal?.addEventListener("abort", abort);
-    if (signal?.aborted) throw interrupted(signal);
-    const digests = await new Sealing(crew, plan, digest).all();
-    await crew.end();
-    return digests;
-  } catch (error) {
-    crew.abandon(CaiError.from(error));
-    throw error;
+    return await withCrew(crew, signal, (hands) => new Sealing(hands, plan, digest).all());
   } finally {
-    signal?.removeEventListener("abort", abort);
     setup.prk.fill(0);
   }
 }
 
-/** The error of work that its caller ended. */
-export function interrupted(signal: AbortSignal | undefined): CaiError {
-  return new CaiError("model.interrupted", "the work was ended before it was complete", { cause: signal?.reason });
-}
-
 /** Hands the files of one plan out to a crew. */
 class Sealing {
-  readonly #crew: SealCrew;
+  readonly #hands: SealHands;
   readonly #digest: boolean;
   readonly #span: number;
   readonly #large: SealSource[];
   readonly #batches: SealSource[][];
   readonly #digests = new Map<number, string>();
 
-  constructor(crew: SealCrew, plan: Plan, digest: boolean) {
-    this.#crew = crew;
+  constructor(hands: SealHands, plan: Plan, digest: boolean) {
+    this.#hands = hands;
     this.#digest = digest;
     this.#span = spanSize(plan.core);
     this.#large = plan.sources.filter(({ file }) => file.size >= LARGE_FILE).sort((a, b) => b.file.size - a.file.size);
-    this.#batches = batches(plan.sources.filter(({ file }) => file.size < LARGE_FILE));
+    const small = plan.sources.filter(({ file }) => file.size < LARGE_FILE);
+    this.#batches = batchFiles(small, ({ file }) => file.size);
   }
 
   /** Large files first, each by two threads where it is to be hashed; the small ones fill what time is left. */
   async all(): Promise<ReadonlyMap<number, string>> {
-    const { hands } = this.#crew;
+    const hands = this.#hands;
     const team = this.#digest ? 2 : 1;
     const teams = Array.from({ length: Math.ceil(hands.length / team) }, (_, number) => hands.slice(number * team, (number + 1) * team));
     await Promise.all(
@@ -98,7 +81,7 @@ class Sealing {
     return this.#digests;
   }
 
-  async #sealLarge([hand, helper]: SealCrew["hands"], source: SealSource): Promise<void> {
+  async #sealLarge([hand, helper]: SealHands, source: SealSource): Promise<void> {
     if (helper === undefined) return this.#sealWhole(hand!, [source]);
     const ring = createRing(this.#span, RING_SPANS);
     const jobs = [hand!.run({ kind: "seal", source, ring }), helper.run({ kind: "hash", size: source.file.size, ring })] as const;
@@ -110,28 +93,12 @@ class Sealing {
     this.#digests.set(source.file.fileNo, hashed.value[0]!);
   }
 
-  async #sealBatches(hand: SealCrew["hands"][number]): Promise<void> {
+  async #sealBatches(hand: SealHands[number]): Promise<void> {
     for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) await this.#sealWhole(hand, batch);
   }
 
-  async #sealWhole(hand: SealCrew["hands"][number], sources: readonly SealSource[]): Promise<void> {
+  async #sealWhole(hand: SealHands[number], sources: readonly SealSource[]): Promise<void> {
     const digests = await hand.run({ kind: "files", sources, digest: this.#digest });
     for (const [number, digest] of digests.entries()) this.#digests.set(sources[number]!.file.fileNo, digest);
   }
-}
-
-function batches(sources: readonly SealSource[]): SealSource[][] {
-  const result: SealSource[][] = [];
-  let room = 0;
-  for (const source of sources) {
-    const batch = result.at(-1);
-    if (batch === undefined || batch.length === BATCH_FILES || source.file.size > room) {
-      result.push([source]);
-      room = BATCH_BYTES - source.file.size;
-    } else {
-      batch.push(source);
-      room -= source.file.size;
-    }
-  }
-  return result;
 }

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { CaiError } from "../system/index.ts";
 import { sealChunk } from "./chunk.ts";
@@ -7,6 +7,7 @@ import type { Core } from "./core.ts";
 import type { FileEntry } from "./entry.ts";
 import { EpochKeys } from "./keys.ts";
 import { chunkCount, chunkLength, chunkOffset, streamSegments, TAG_SIZE } from "./layout.ts";
+import { writeWhole } from "./output.ts";
 import { Ring, type RingMemory } from "./ring.ts";
 import { type FileIdentity, identityOf, sameIdentity } from "./scan.ts";
 import { errorCode } from "./source.ts";
@@ -182,15 +183,6 @@ function readWhole(fd: number, into: Uint8Array, offset: number, path: string): 
     }
     if (count === 0) throw changed(path);
     done += count;
-  }
-}
-
-/** Writes all of `from` at a position of the archive. @throws CaiError `cli.output-failed` */
-export function writeWhole(fd: number, from: Uint8Array, position: number): void {
-  try {
-    for (let done = 0; done < from.length; ) done += writeSync(fd, from, done, from.length - done, position + done);
-  } catch (cause) {
-    throw new CaiError("cli.output-failed", "the archive cannot be written", { got: errorCode(cause), cause });
   }
 }
 

@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, read } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { CaiError } from "../system/index.ts";
 
@@ -32,7 +32,8 @@ export async function openFileSource(path: string): Promise<FileSource> {
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = await handle.stat();
     if (!stat.isFile()) throw new CaiError("cli.input-unreadable", `${path} is not a regular file`);
-    return fileSource(path, handle, stat.size);
+    const opened = handle;
+    return { ...attachFileSource(path, handle.fd, stat.size), close: () => opened.close() };
   } catch (cause) {
     await handle?.close();
     if (cause instanceof CaiError) throw cause;
@@ -40,24 +41,28 @@ export async function openFileSource(path: string): Promise<FileSource> {
   }
 }
 
-function fileSource(path: string, handle: FileHandle, size: number): FileSource {
+/** Reads an archive through a descriptor that somebody else has open and closes; threads share descriptors. */
+export function attachFileSource(path: string, fd: number, size: number): FileSource {
   return {
     size,
-    file: { path, fd: handle.fd },
+    file: { path, fd },
     async read(offset, into) {
       for (let done = 0; done < into.length; ) {
-        let bytesRead: number;
-        try {
-          ({ bytesRead } = await handle.read(into, done, into.length - done, offset + done));
-        } catch (cause) {
+        const count = await readSome(fd, into.subarray(done), offset + done).catch((cause) => {
           throw new CaiError("model.source-failed", `${path} cannot be read at byte ${offset + done}`, { got: errorCode(cause), cause });
-        }
-        if (bytesRead === 0) throw truncated(path, offset + into.length, offset + done);
-        done += bytesRead;
+        });
+        if (count === 0) throw truncated(path, offset + into.length, offset + done);
+        done += count;
       }
     },
-    close: () => handle.close(),
+    close: async () => {},
   };
+}
+
+function readSome(fd: number, into: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, 0, into.length, position, (error, count) => (error === null ? resolve(count) : reject(error)));
+  });
 }
 
 /** The error of a source that ends too early. Sizes are in bytes. */

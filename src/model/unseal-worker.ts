@@ -1,0 +1,4 @@
+import { serveStation } from "./station.ts";
+import { openUnsealer } from "./unseal.ts";
+
+serveStation(openUnsealer);
