@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { listTree } from "./tree.ts";
 
 /** Bytes that must not be found anywhere, by a name that may be shown. */
 export interface Canary {
@@ -8,6 +9,26 @@ export interface Canary {
 }
 
 const BLOCK = 8 << 20;
+const PIECE = 64;
+const MAX_PIECES = 64;
+/** A piece with fewer distinct bytes could occur elsewhere by chance. */
+const ENOUGH_VALUES = 16;
+
+/** @returns pieces from the middle of a folder's files that cannot occur elsewhere by chance */
+export function plaintextCanaries(folder: string): Canary[] {
+  const pieces: Canary[] = [];
+  for (const name of listTree(folder)) {
+    const path = join(folder, name);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (!stat?.isFile() || stat.size < PIECE || pieces.length >= MAX_PIECES) continue;
+    const bytes = new Uint8Array(PIECE);
+    const file = openSync(path, "r");
+    readSync(file, bytes, 0, PIECE, Math.floor((stat.size - PIECE) / 2));
+    closeSync(file);
+    if (new Set(bytes).size >= ENOUGH_VALUES) pieces.push({ name: `a piece of ${name}`, bytes });
+  }
+  return pieces;
+}
 
 /** @returns the canaries of a secret: its raw bytes, and the hex and base64 forms in which it could have been logged */
 export function canariesOf(name: string, secret: Uint8Array): Canary[] {
@@ -31,7 +52,7 @@ export function findInFiles(folders: readonly string[], canaries: readonly Canar
   for (const folder of folders) {
     for (const name of readdirSync(folder, { recursive: true }) as string[]) {
       const path = join(folder, name);
-      if (!statSync(path).isFile()) continue;
+      if (!statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
       found.push(...canariesInFile(path, canaries).map((canary) => `${canary} in ${path}`));
     }
   }

@@ -17,28 +17,40 @@ export interface Running {
   readonly pid: number;
   /** the JSON document that it printed when ready */
   readonly ready: JsonObject;
+  /** what it has written to standard error so far */
+  log(): string;
   /** Ends it by SIGTERM. @returns its exit status */
   stop(): Promise<number>;
 }
 
 const READY_TIMEOUT_MS = 60_000;
+/** Long enough to encrypt a large model. */
+const RUN_TIMEOUT_MS = 6 * 3600 * 1000;
 
 /** Starts `cai` as a user would, in processes of their own whose logs are kept in files. */
 export class Program {
   readonly #logFolder: string;
+  readonly #temporary: string;
   readonly #running = new Set<Running>();
   readonly pids: number[] = [];
   #count = 0;
 
-  constructor(logFolder: string) {
+  /**
+   * @param logFolder  where standard error of each run goes
+   * @param temporary  the folder for temporary files that runs are given
+   */
+  constructor(logFolder: string, temporary: string) {
     this.#logFolder = logFolder;
+    this.#temporary = temporary;
   }
 
   /** Runs `cai` with `--json` to its end. */
   async run(...args: string[]): Promise<Finished> {
     const { process: child, log } = this.#spawn(args, "pipe");
+    const timeout = setTimeout(() => child.kill("SIGKILL"), RUN_TIMEOUT_MS);
     const output = await new Response(child.stdout as ReadableStream).text();
     const status = await child.exited;
+    clearTimeout(timeout);
     const error = errorOf(readFileSync(log, "utf8"));
     return { status, result: parseObject(output) ?? {}, errorId: typeof error?.["id"] === "string" ? error["id"] : undefined, error };
   }
@@ -65,6 +77,7 @@ export class Program {
     const running: Running = {
       pid: child.pid,
       ready,
+      log: () => readFileSync(log, "utf8"),
       stop: async () => {
         this.#running.delete(running);
         child.kill("SIGTERM");
@@ -86,7 +99,12 @@ export class Program {
       .join("-")
       .replaceAll(/[^\w-]/g, "_")}.log`;
     const file = openSync(log, "wx", 0o600);
-    const child = Bun.spawn([...selfCommand(), ...args, "--json"], { stdin: "ignore", stdout, stderr: file, env: childEnvironment() });
+    const child = Bun.spawn([...selfCommand(), ...args, "--json"], {
+      stdin: "ignore",
+      stdout,
+      stderr: file,
+      env: childEnvironment(this.#temporary),
+    });
     closeSync(file);
     this.pids.push(child.pid);
     return { process: child, log };
@@ -94,9 +112,10 @@ export class Program {
 }
 
 /** Children get no `CAI_*` settings of the caller: the demo says everything on the command line. */
-function childEnvironment(): Record<string, string> {
-  const kept = ["PATH", "HOME", "TMPDIR", "LANG", "XDG_RUNTIME_DIR"];
-  return Object.fromEntries(kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+function childEnvironment(temporary: string): Record<string, string> {
+  const kept = ["PATH", "HOME", "LANG", "XDG_RUNTIME_DIR"];
+  const inherited = kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
+  return { ...Object.fromEntries(inherited), TMPDIR: temporary };
 }
 
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {

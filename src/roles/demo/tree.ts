@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /** What two trees were found to share. */
@@ -51,6 +51,26 @@ export function readTree(folder: string): { bytes: number; seconds: number } {
 /** @returns every path below a folder, relative to it, sorted */
 export function listTree(folder: string): string[] {
   return (readdirSync(folder, { recursive: true }) as string[]).sort();
+}
+
+/** Reads every file of a folder. @returns the code of the first failure, for example `EIO`; undefined where there was none */
+export function readFailure(folder: string): string | undefined {
+  try {
+    readTree(folder);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+}
+
+/** Changes one bit of a file, at byte `at`. */
+export function flipBit(path: string, at: number): void {
+  const file = openSync(path, "r+");
+  const byte = new Uint8Array(1);
+  readSync(file, byte, 0, 1, at);
+  byte[0]! ^= 1;
+  writeSync(file, byte, 0, 1, at);
+  closeSync(file);
 }
 
 function firstDifference(one: string, other: string): number | undefined {
