@@ -1,4 +1,5 @@
 import type { ErrorPlace } from "../../protocol/index.ts";
+import { CaiError } from "../../system/index.ts";
 
 /** A request after its route is known, its body read and its right checked. */
 export interface Call {
@@ -55,7 +56,10 @@ export const DEFAULT_BODY = 2 * 1024 * 1024;
 /**
  * @param pattern  a route's path that ends with `*`
  * @returns what stands for the `*`, undecoded
+ * @throws CaiError `kbs.path-invalid`: the path reached the route in an encoded spelling, which the rest must not be cut out of
  */
 export function restOf(path: string, pattern: string): string {
-  return path.slice(pattern.length - 1);
+  const prefix = pattern.slice(0, -1);
+  if (path.startsWith(prefix)) return path.slice(prefix.length);
+  throw new CaiError("kbs.path-invalid", "the path is spelled with encoded characters", { expected: prefix });
 }

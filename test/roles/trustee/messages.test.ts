@@ -1,0 +1,137 @@
+import { describe, expect, test } from "bun:test";
+import { createHash, createHmac } from "node:crypto";
+import fc from "fast-check";
+import { publicDecisionId } from "../../../src/roles/trustee/decision-id.ts";
+import { readInitData } from "../../../src/roles/trustee/init-data.ts";
+import { mergeReference, parseReferenceMessage, referencesInForce } from "../../../src/roles/trustee/reference-message.ts";
+import { sessionCookie, sessionIdOf } from "../../../src/roles/trustee/session-cookie.ts";
+import { parseTrusteeSettings } from "../../../src/roles/trustee/settings.ts";
+import { CaiError } from "../../../src/system/index.ts";
+import { idOf } from "./scratch.ts";
+
+const NOW = 1_800_000_000;
+const message = (value: unknown, members = {}) =>
+  JSON.stringify({ version: "0.1.0", type: "sample", payload: Buffer.from(JSON.stringify(value)).toString("base64"), ...members });
+
+describe("a reference value message", () => {
+  test("gives a list of hashes for an array of texts and a plain value for anything else", () => {
+    const values = parseReferenceMessage(message({ a: ["x"], b: { c: 1 } }), NOW);
+    expect(values).toEqual([
+      { name: "a", expires: NOW + 365 * 86_400, kind: "hashes", value: ["x"] },
+      { name: "b", expires: NOW + 365 * 86_400, kind: "value", value: { c: 1 } },
+    ]);
+  });
+
+  test("is refused in every other form", async () => {
+    const wrong = [
+      "",
+      "{}",
+      "[]",
+      message({}),
+      message({ "": 1 }),
+      message({ "a\0": 1 }),
+      message([1]),
+      message({ a: 1 }, { version: "0.2.0" }),
+    ];
+    wrong.push(message({ a: 1 }, { type: "slsa" }), message({ a: 1 }, { payload: "%%%" }), message({ ["x".repeat(300)]: 1 }));
+    for (const text of wrong) expect(await idOf(() => parseReferenceMessage(text, NOW))).toBe("kbs.reference-invalid");
+  });
+
+  test("registered again grows a list, keeps the later expiry, and replaces anything else", () => {
+    const hashes = { name: "a", expires: 20, kind: "hashes", value: ["x", "y"] } as const;
+    const later = { name: "a", expires: 10, kind: "hashes", value: ["y", "z"] } as const;
+    const plain = { name: "a", expires: 5, kind: "value", value: 7 } as const;
+    expect(mergeReference(hashes, later)).toEqual({ name: "a", expires: 20, kind: "hashes", value: ["x", "y", "z"] });
+    expect(mergeReference(hashes, plain)).toBe(plain);
+    expect(mergeReference(plain, later)).toBe(later);
+    expect(mergeReference(undefined, later)).toBe(later);
+  });
+
+  test("is invisible once it has expired", () => {
+    const all = new Map([["a", { name: "a", expires: 10, kind: "value", value: 1 } as const]]);
+    expect(referencesInForce(all, 9)).toEqual({ a: 1 });
+    expect(referencesInForce(all, 10)).toEqual({});
+  });
+});
+
+describe("init data", () => {
+  const text = 'version = "0.1.0"\nalgorithm = "sha256"\n[data]\n"cai.toml" = "x"\n';
+
+  test("is bound by the digest of its exact text, filled up to 48 bytes", () => {
+    const { digest, claims } = readInitData(text);
+    expect(Buffer.from(digest).toString("hex")).toBe(createHash("sha256").update(text).digest("hex") + "00".repeat(16));
+    expect(claims).toEqual({ "cai.toml": "x" });
+  });
+
+  test("is refused in every other form", async () => {
+    for (const wrong of ["", "a = ", text.replace("sha256", "md5"), text.replace('"x"', "7"), 'algorithm = "sha256"']) {
+      expect(await idOf(() => readInitData(wrong))).toBe("kbs.init-data-invalid");
+    }
+  });
+
+  test("never makes the parser crash", () => {
+    fc.assert(
+      fc.property(fc.string(), (garbage) => {
+        try {
+          readInitData(garbage);
+        } catch (error) {
+          expect(error).toBeInstanceOf(CaiError);
+        }
+      }),
+    );
+  });
+});
+
+describe("the session cookie", () => {
+  test("comes back from whatever stands beside it", () => {
+    const id = "0123456789abcdef0123456789abcdef";
+    expect(sessionCookie(id, 1_800_000_000)).toBe(`kbs-session-id=${id}; Expires=Fri, 15 Jan 2027 08:00:00 GMT`);
+    expect(sessionIdOf(`a=b; kbs-session-id=${id}; c=d`)).toBe(id);
+  });
+
+  test("of another form is none", () => {
+    for (const header of [
+      null,
+      "",
+      "kbs-session-id=",
+      "kbs-session-id=ABC",
+      `xkbs-session-id=${"0".repeat(32)}`,
+      `kbs-session-id=${"0".repeat(33)}`,
+    ]) {
+      expect(sessionIdOf(header)).toBeUndefined();
+    }
+  });
+});
+
+test("a public decision id is 80 bits of a MAC over the number, in base32", () => {
+  const key = new Uint8Array(32).fill(1);
+  const mac = createHmac("sha256", key).update(Buffer.from("000000000000002a", "hex")).digest().subarray(0, 10);
+  const id = publicDecisionId(key, 42);
+  expect(id).toMatch(/^[a-z2-7]{16}$/);
+  const bits = [...id].map((char) => "abcdefghijklmnopqrstuvwxyz234567".indexOf(char).toString(2).padStart(5, "0")).join("");
+  expect(BigInt(`0b${bits}`)).toBe(BigInt(`0x${mac.toString("hex")}`));
+  expect(publicDecisionId(key, 43)).not.toBe(id);
+});
+
+describe("the settings", () => {
+  const minimal = { dataDir: "d" };
+
+  test("listen on loopback by default", () => {
+    expect(parseTrusteeSettings(minimal)).toMatchObject({ host: "127.0.0.1", port: 8080, insecureHttp: false, collateralGraceSeconds: 0 });
+  });
+
+  test("want TLS or a clear word where others can connect", async () => {
+    for (const host of ["0.0.0.0", "::", "192.0.2.1", "example.org", "127.example.org"]) {
+      expect(await idOf(() => parseTrusteeSettings({ ...minimal, host }))).toBe("trustee.tls-required");
+      expect(await idOf(() => parseTrusteeSettings({ ...minimal, host, insecureHttp: true }))).toBe("done");
+      expect(await idOf(() => parseTrusteeSettings({ ...minimal, host, tls: { cert: "c", key: "k" } }))).toBe("done");
+    }
+    for (const host of ["localhost", "127.0.0.2", "::1"]) expect(await idOf(() => parseTrusteeSettings({ ...minimal, host }))).toBe("done");
+  });
+
+  test("are refused where a value is out of bounds or unknown", async () => {
+    for (const wrong of [{ port: 70_000 }, { collateralGraceSeconds: 31 * 86_400 }, { collateralGraceSeconds: -1 }, { prot: 1 }]) {
+      expect(await idOf(() => parseTrusteeSettings({ ...minimal, ...wrong }))).toBe("cli.setting-invalid");
+    }
+  });
+});
