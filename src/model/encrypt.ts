@@ -59,7 +59,7 @@ const DEFAULTS: PlanSettings = { chunk: 2 ** 16, epoch: 2 ** 14, part: 2 ** 30, 
  *   `model.input-unsupported`, `model.source-changed`, `model.interrupted`
  */
 export async function encryptModel(options: EncryptOptions): Promise<EncryptResult> {
-  const { input, output, recipients, random = randomBytes, workers, progress, signal } = options;
+  const { input, output, recipients, random = randomBytes, workers, progress, signal, beforeFinish } = options;
   const settings: PlanSettings = { ...DEFAULTS, ...options };
   await clearOutput(output);
   const tree = await scanTree(input);

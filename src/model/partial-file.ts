@@ -12,7 +12,9 @@ export interface PartialFile {
   /** open for reading and writing, from any thread */
   readonly fd: number;
   readonly path: string;
-  /** Flushes the file and gives it its name. @throws CaiError `cli.output-exists`, `cli.output-failed` */
+  /** Brings what was written to the storage. @throws CaiError `cli.output-failed` */
+  flush(): Promise<void>;
+  /** Gives the file its name. @throws CaiError `cli.output-exists`, `cli.output-failed` */
   finish(): Promise<void>;
   /** Closes the file, and removes it unless it has its name. */
   discard(): Promise<void>;
@@ -56,9 +58,15 @@ export async function createPartialFile(path: string): Promise<PartialFile> {
   return {
     fd: handle.fd,
     path: partial,
-    async finish() {
+    async flush() {
       try {
         await handle.sync();
+      } catch (cause) {
+        throw failed(partial, cause);
+      }
+    },
+    async finish() {
+      try {
         await giveName(partial, path);
         await flushDirectory(dirname(path));
       } catch (cause) {
