@@ -11,7 +11,11 @@ export const OPEN_FLAGS = {
     about: "the resource that the key is, where the artefact was encrypted for one (kbs:///repository/type/tag)",
   },
   root: { kind: "text", value: "sha256:HEX", about: "the root that the artefact must have; by default the one in the key file" },
-  "accept-unpinned-root": { kind: "switch", about: "take any artefact that this key opens, also an older version or another model" },
+  "accept-unpinned-root": {
+    kind: "switch",
+    commandLineOnly: true,
+    about: "take any artefact that this key opens, also an older version or another model",
+  },
 } as const satisfies Record<string, FlagSpec>;
 
 interface OpenSettings {

@@ -1,7 +1,7 @@
 /**
  * The candidate that a misspelt word most likely meant.
  *
- * @returns the nearest candidate by edit distance, where at most a third of its letters differ
+ * @returns the nearest candidate by edit distance, where it is near: one edit in a short word, two (a swap of letters) or a third else
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
@@ -10,7 +10,9 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     const distance = editDistance(word, candidate);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return best !== undefined && bestDistance <= Math.max(1, Math.floor(best.length / 3)) ? best : undefined;
+  if (best === undefined) return undefined;
+  const near = best.length <= 3 ? 1 : Math.max(2, Math.floor(best.length / 3));
+  return bestDistance <= near ? best : undefined;
 }
 
 function editDistance(a: string, b: string): number {

@@ -11,7 +11,11 @@ export const MOUNT_FLAGS = {
   },
   "key-file": { kind: "text", value: "FILE", about: "use the key of this file and ask no trustee" },
   root: { kind: "text", value: "sha256:HEX", about: "mount this artefact and no other" },
-  "accept-unpinned-root": { kind: "switch", about: "where nothing pins the artefact: take any that the key opens, also an older version" },
+  "accept-unpinned-root": {
+    kind: "switch",
+    commandLineOnly: true,
+    about: "where nothing pins the artefact: take any that the key opens, also an older version",
+  },
   mode: {
     kind: "text",
     value: "MODE",
@@ -20,6 +24,10 @@ export const MOUNT_FLAGS = {
     about: "fuse: decrypt what is read; tmpfs: decrypt everything into memory first",
   },
   allow: { kind: "text", value: "WHO", default: "owner", about: "who may read: owner, all, UID or UID:GID" },
-  "accept-swap": { kind: "switch", about: "go on although this machine swaps to a disk, where plaintext may be written" },
+  "accept-swap": {
+    kind: "switch",
+    commandLineOnly: true,
+    about: "go on although this machine swaps to a disk, where plaintext may be written",
+  },
   ...TRUSTEE_FLAGS,
 } as const satisfies Record<string, FlagSpec>;

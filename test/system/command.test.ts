@@ -1,0 +1,198 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { CaiError, createProgress, defineVerb, formatBytes, formatTable, nearest, runVerb } from "../../src/system/index.ts";
+
+const verb = (run: (flags: unknown, positionals: unknown) => void, file?: string) =>
+  defineVerb({
+    path: "thing do",
+    description: "Does a thing.",
+    positionals: [{ name: "INPUT", about: "what to do" }],
+    flags: {
+      url: { kind: "text", value: "URL", about: "where", default: "http://here" },
+      mode: { kind: "text", value: "MODE", about: "how", oneOf: ["fast", "slow"] },
+      count: { kind: "number", value: "N", min: 1, max: 9, default: 3, about: "how often" },
+      force: { kind: "switch", about: "even so" },
+      "only-here": { kind: "switch", about: "never from a variable", commandLineOnly: true },
+      output: { kind: "text", value: "FILE", short: "o", about: "to where" },
+    },
+    settingsFile: () => file,
+    examples: [{ about: "do it", line: "cai thing do x" }],
+    run: async ({ flags, positionals }) => run(flags, positionals),
+  });
+
+/** Runs a verb. @returns its status, flags and the id of its error */
+async function run(args: string[], environment: Record<string, string> = {}, file?: string) {
+  let seen: Record<string, unknown> = {};
+  let stderr = "";
+  const status = await runVerb(
+    verb((flags, positionals) => {
+      seen = { ...(flags as object), positionals };
+    }, file),
+    args,
+    {
+      environment,
+      stdout: { write: () => {} },
+      stderr: {
+        write: (text) => {
+          stderr += text;
+        },
+      },
+    },
+  );
+  return { status, seen, id: /^cai: ([\w.-]+):/.exec(stderr)?.[1], stderr };
+}
+
+describe("the arguments of a verb", () => {
+  test("are typed values with their defaults", async () => {
+    const { status, seen } = await run(["x"]);
+    expect(status).toBe(0);
+    expect(seen).toEqual({
+      url: "http://here",
+      mode: undefined,
+      count: 3,
+      force: false,
+      "only-here": false,
+      output: undefined,
+      positionals: ["x"],
+    });
+  });
+
+  test("take values after a space or an equals sign, short flags, and `-` as a value", async () => {
+    expect((await run(["x", "--url=http://there", "--count", "9", "-o", "-", "--force"])).seen).toMatchObject({
+      url: "http://there",
+      count: 9,
+      output: "-",
+      force: true,
+    });
+  });
+
+  for (const [name, args] of Object.entries({
+    "an unknown flag": ["x", "--sorce"],
+    "an unknown short flag": ["x", "-z"],
+    "a flag given twice": ["x", "--url", "a", "--url", "b"],
+    "a switch with a value": ["x", "--force=yes"],
+    "a flag without its value": ["x", "--url"],
+    "a missing argument": [],
+    "one argument too many": ["x", "y"],
+  })) {
+    test(`refuse ${name}`, async () => {
+      expect(await run(args)).toMatchObject({ status: 2, id: "cli.usage", seen: {} });
+    });
+  }
+
+  for (const [name, args] of Object.entries({
+    "a number out of range": ["x", "--count", "10"],
+    "a number that is none": ["x", "--count", "3x"],
+    "another word": ["x", "--mode", "medium"],
+  })) {
+    test(`refuse ${name}`, async () => {
+      expect(await run(args)).toMatchObject({ status: 2, id: "cli.setting-invalid" });
+    });
+  }
+});
+
+describe("settings", () => {
+  const folder = mkdtempSync(join(tmpdir(), "cai-settings-"));
+  const file = join(folder, "settings.toml");
+  const write = (text: string) => writeFileSync(file, text);
+
+  test("come from the flag before the variable before the file before the default", async () => {
+    write('url = "from-file"\ncount = 5\nforce = true\n');
+    const { seen } = await run(["x", "--url", "from-flag"], { CAI_URL: "from-variable", CAI_COUNT: "4" }, file);
+    expect(seen).toMatchObject({ url: "from-flag", count: 4, force: true });
+  });
+
+  test("of a missing default file are no error, of a missing named one are", async () => {
+    expect((await run(["x"], {}, join(folder, "absent.toml"))).status).toBe(0);
+    expect(await run(["x", "--config", join(folder, "absent.toml")])).toMatchObject({ status: 2, id: "cli.input-unreadable" });
+  });
+
+  test("with an unknown key are refused, naming the nearest known one", async () => {
+    write("cuont = 5\n");
+    const ended = await run(["x"], {}, file);
+    expect(ended).toMatchObject({ status: 2, id: "cli.setting-unknown" });
+    expect(ended.stderr).toContain("expected: count");
+  });
+
+  test("that are for the command line only come neither from a variable nor from a file", async () => {
+    expect((await run(["x"], { CAI_ONLY_HERE: "true" })).seen["only-here"]).toBe(false);
+    write("only_here = true\n");
+    expect(await run(["x"], {}, file)).toMatchObject({ status: 2, id: "cli.setting-unknown" });
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe("what the terminal shows", () => {
+  test("is a help with synopsis, flags, exit status and examples", async () => {
+    let help = "";
+    await runVerb(
+      verb(() => {}),
+      ["--help"],
+      {
+        environment: {},
+        stdout: {
+          write: (text) => {
+            help += text;
+          },
+        },
+        stderr: { write: () => {} },
+      },
+    );
+    for (const part of ["Usage: cai thing do INPUT [flags]", "-o, --output FILE", "(default 3)", "[CAI_URL]", "Exit status:", "Examples:"])
+      expect(help).toContain(part);
+  });
+
+  test("is a progress bar on a terminal only", () => {
+    const drawn: string[] = [];
+    let time = 0;
+    const bar = createProgress("encrypting", { isTTY: true, write: (text) => drawn.push(text) }, () => time);
+    time = 1000;
+    bar.update(512 * 1024 * 1024, 1024 * 1024 * 1024);
+    expect(drawn.at(-1)).toContain("encrypting [##############..............]  50%  512.0 MiB of 1.00 GiB  537 MB/s  1 s left");
+    time = 1001;
+    bar.update(513 * 1024 * 1024, 1024 * 1024 * 1024);
+    expect(drawn.length).toBe(1);
+    const silent: string[] = [];
+    createProgress("encrypting", { isTTY: false, write: (text) => silent.push(text) }).update(1, 2);
+    expect(silent).toEqual([]);
+  });
+
+  test("is a table whose columns line up", () => {
+    expect(
+      formatTable([
+        ["a", "bb"],
+        ["ccc", "d"],
+      ]),
+    ).toBe("a    bb\nccc  d");
+  });
+
+  test("is a size in the unit that fits", () => {
+    expect([0, 1023, 1024, 1536, 10 * 1024 ** 3].map(formatBytes)).toEqual(["0 B", "1023 B", "1.00 KiB", "1.50 KiB", "10.0 GiB"]);
+  });
+});
+
+describe("the nearest word", () => {
+  test("is a candidate one slip away, and none for a word like no other", () => {
+    expect(nearest("modle", ["model", "agent"])).toBe("model");
+    expect(nearest("trustee-pni", ["trustee", "trustee-pin"])).toBe("trustee-pin");
+    expect(nearest("rm", ["ls"])).toBeUndefined();
+    expect(nearest("zzzzzz", ["model", "agent"])).toBeUndefined();
+  });
+
+  test("of a candidate is the candidate itself", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ minLength: 1 }), { minLength: 1 }),
+        fc.nat(),
+        (words, i) => nearest(words[i % words.length]!, words) === words[i % words.length],
+      ),
+    );
+  });
+});
+
+test("an unexpected failure keeps its message and gets an id", () => {
+  expect(CaiError.from(new TypeError("broken"))).toMatchObject({ id: "internal.unexpected", message: "broken", exitCode: 1 });
+});
