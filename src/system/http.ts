@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual, X509Certificate } from "node:crypto";
-import type { PeerCertificate } from "node:tls";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { CaiError } from "./error.ts";
 
 /** How a client reaches its peers. There is no setting that turns certificate checks off (security.md I39). */
@@ -107,6 +107,9 @@ async function readBounded(response: Response, limit: number, url: URL): Promise
 }
 
 function checkPin(pin: Uint8Array, host: string, peer: PeerCertificate): Error | undefined {
+  // A check of one's own replaces the runtime's, so the name is compared here too: a pin only ever adds.
+  const mismatch = checkServerIdentity(host, peer);
+  if (mismatch) return mismatch;
   const spki = new X509Certificate(peer.raw).publicKey.export({ type: "spki", format: "der" });
   const got = createHash("sha256").update(spki).digest();
   if (got.length === pin.length && timingSafeEqual(got, pin)) return undefined;

@@ -1,0 +1,118 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { createServer } from "node:net";
+import { buildCertificate, encodePem } from "../../src/crypto/index.ts";
+import { type CaiError, createHttpClient, isLoopbackHost } from "../../src/system/index.ts";
+
+const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const spki = keys.publicKey.export({ type: "spki", format: "der" });
+const now = Math.floor(Date.now() / 1000);
+const certificate = encodePem(
+  buildCertificate({
+    serial: 1n,
+    subject: "localhost",
+    issuer: "localhost",
+    notBefore: now - 60,
+    notAfter: now + 3600,
+    publicKey: spki,
+    ca: {},
+    keyUsage: ["keyCertSign", "digitalSignature"],
+    subjectAltNames: [{ dns: "localhost" }],
+    sign: (tbs) => sign("sha256", tbs, { key: keys.privateKey, dsaEncoding: "ieee-p1363" }),
+  }),
+  "CERTIFICATE",
+);
+const pinOf = (der: Uint8Array) => createHash("sha256").update(der).digest();
+
+const routes = (request: Request): Response | Promise<Response> => {
+  switch (new URL(request.url).pathname) {
+    case "/large":
+      return new Response("x".repeat(2000));
+    case "/endless":
+      return new Response(new ReadableStream({ pull: (stream) => stream.enqueue(new Uint8Array(1000)) }));
+    case "/redirect":
+      return new Response(null, { status: 302, headers: { location: "/" } });
+    case "/never":
+      return new Promise(() => {});
+    default:
+      return new Response(`${request.method} ${request.headers.get("user-agent")}`);
+  }
+};
+const plain = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: routes });
+const secure = Bun.serve({
+  port: 0,
+  hostname: "127.0.0.1",
+  tls: { cert: certificate, key: keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string },
+  fetch: routes,
+});
+const secureUrl = new URL(`https://localhost:${secure.port}/`);
+afterAll(() => {
+  plain.stop(true);
+  secure.stop(true);
+});
+
+/** @returns the id of the error of one request */
+async function idOf(url: URL | string, options: Parameters<typeof createHttpClient>[0] = {}): Promise<string> {
+  return createHttpClient(options)
+    .request({ method: "GET", url: new URL(url, plain.url) })
+    .then(
+      ({ status }) => `status ${status}`,
+      (error: CaiError) => error.id,
+    );
+}
+
+describe("the HTTP client", () => {
+  test("gives status, headers and body, and follows no redirect", async () => {
+    const answer = await createHttpClient({ userAgent: "test" }).request({ method: "POST", url: plain.url, body: "x" });
+    expect([answer.status, new TextDecoder().decode(answer.body)]).toEqual([200, "POST test"]);
+    expect(await idOf("/redirect")).toBe("status 302");
+  });
+
+  test("reads no more than its limit, announced or not", async () => {
+    expect(await idOf("/large", { maxResponseBytes: 2000 })).toBe("status 200");
+    expect(await idOf("/large", { maxResponseBytes: 1999 })).toBe("net.response-too-large");
+    expect(await idOf("/endless", { maxResponseBytes: 10_000 })).toBe("net.response-too-large");
+  });
+
+  test("gives up on a peer that does not answer, and on one that is not there", async () => {
+    expect(await idOf("/never", { timeoutMs: 50 })).toBe("net.timeout");
+    const closed = createServer().listen(0, "127.0.0.1");
+    const { port } = closed.address() as { port: number };
+    await new Promise((resolve) => closed.close(resolve));
+    expect(await idOf(`http://127.0.0.1:${port}/`)).toBe("net.unreachable");
+  });
+
+  test("ends with the caller's reason when the caller gives up", async () => {
+    const stop = new AbortController();
+    const asked = createHttpClient().request({ method: "GET", url: new URL("/never", plain.url), signal: stop.signal });
+    stop.abort(new Error("enough"));
+    expect(asked).rejects.toThrow("enough");
+  });
+
+  test("refuses a certificate that nobody it trusts has signed, and takes the CA that it is given", async () => {
+    expect(await idOf(secureUrl)).toBe("net.tls-failed");
+    expect(await idOf(secureUrl, { ca: certificate })).toBe("status 200");
+  });
+
+  test("refuses a certificate for another host", async () => {
+    expect(await idOf(`https://127.0.0.1:${secure.port}/`, { ca: certificate })).toBe("net.tls-failed");
+  });
+
+  test("takes a pinned key besides the chain, refuses another key, and no chain is replaced by a pin", async () => {
+    const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ type: "spki", format: "der" });
+    expect(await idOf(secureUrl, { ca: certificate, spkiPin: pinOf(spki) })).toBe("status 200");
+    expect(await idOf(secureUrl, { ca: certificate, spkiPin: pinOf(other) })).toBe("net.tls-failed");
+    expect(await idOf(secureUrl, { spkiPin: pinOf(spki) })).toBe("net.tls-failed");
+    expect(await idOf(`https://127.0.0.1:${secure.port}/`, { ca: certificate, spkiPin: pinOf(spki) })).toBe("net.tls-failed");
+  });
+
+  test("sends nothing in plaintext to a peer whose TLS key is pinned", async () => {
+    expect(await idOf("/", { spkiPin: pinOf(spki) })).toBe("net.tls-failed");
+  });
+});
+
+test("a loopback host is told from others, whatever they look like", () => {
+  for (const host of ["localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]", "LOCALHOST"]) expect(isLoopbackHost(host)).toBe(true);
+  for (const host of ["127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "0.0.0.0", "::", "1270.0.0.1", "example"])
+    expect(isLoopbackHost(host)).toBe(false);
+});
