@@ -81,9 +81,10 @@ export async function encryptModel(options: EncryptOptions): Promise<EncryptResu
     writePadding(archive.fd, core, plan.sealed, random);
     const index = encodeIndex(withDigests(plan.entries, digests));
     writeIndex(archive.fd, core, index, indexKey(prk, coreHash, indexSalt), indexSalt);
-    if (signal?.aborted) throw interrupted(signal);
     const root = artefactRoot(coreHash, index);
-    await options.beforeFinish?.(root);
+    await archive.flush();
+    if (signal?.aborted) throw interrupted(signal);
+    await beforeFinish?.(root);
     await archive.finish();
     const count = (kind: IndexEntry["kind"]) => plan.entries.filter((entry) => entry.kind === kind).length;
     return {
