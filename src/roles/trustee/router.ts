@@ -10,7 +10,7 @@ import { serviceRoutes } from "./service-routes.ts";
 /** The one table of everything that this server answers: route, method, right, body limit (security.md I23). */
 export function routerTable(parts: AttestationParts & ReleaseParts): Route[] {
   return [
-    ...serviceRoutes(parts.keys),
+    ...serviceRoutes(parts.keys, parts.store.world),
     ...rcarRoutes(parts),
     ...resourceRoutes(parts.store),
     ...policyRoutes(parts.store),
