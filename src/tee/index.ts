@@ -1,1 +1,2 @@
 export type { Attester, Binding, Claims, FloorFacts, TeeName, TrustAnchor, Verifier } from "./tee.ts";
+export { isTeeName, type VerifierOptions, verifiers } from "./verifiers.ts";

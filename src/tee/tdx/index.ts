@@ -1,0 +1,18 @@
+export { builtInAnchors, loadAnchors } from "./anchors.ts";
+export { VerificationCache } from "./cache.ts";
+export { type Collateral, formatBundle, parseBundle } from "./collateral.ts";
+export { parseQuote, type Quote } from "./quote.ts";
+export type { SimulatedKnobs } from "./simulate/knobs.ts";
+export { SimulatedPlatform, type SimulatedQuoteOptions } from "./simulate/platform.ts";
+export {
+  createSimulatedTd,
+  loadSimulatedTd,
+  platformOf,
+  type SimulatedTd,
+  type SimulatedTdOptions,
+  saveSimulatedTd,
+  simulatedTdxAttester,
+} from "./simulate/td.ts";
+export type { TcbStanding, TcbStatus } from "./tcb.ts";
+export { type TdxVerifierOptions, tdxVerifier } from "./verifier.ts";
+export { type QuoteVerdict, type VerifyOptions, verifyQuote } from "./verify.ts";

@@ -1,0 +1,83 @@
+import {
+  type Certificate,
+  checkIssued,
+  checkRevocationListIssuer,
+  checkRevocationListSignature,
+  parseCertificates,
+  parseRevocationList,
+  type RevocationList,
+} from "../../crypto/index.ts";
+import { CaiError, type QuoteReason } from "../../system/index.ts";
+import type { ChainContext, PckChain } from "./chain.ts";
+import type { Collateral } from "./collateral.ts";
+import { sameBytes } from "./layout.ts";
+import { refusal, refuseAs } from "./refusal.ts";
+
+/** The verified revocation lists of one PCK chain. */
+export interface RevocationLists {
+  readonly root: RevocationList;
+  readonly pck: RevocationList;
+  /** the chain that was delivered with the PCK list: intermediate and root */
+  readonly pckIssuerChain: readonly Certificate[];
+}
+
+/**
+ * Verifies both revocation lists and looks the chain's certificates up in them; dates are looked at elsewhere (tdx.md §2.5).
+ *
+ * @throws CaiError `crl-malformed`, `crl-issuer-mismatch`, `crl-signature-invalid`, `intermediate-ca-revoked`, `pck-revoked`
+ */
+export function verifyRevocationLists(collateral: Collateral, chain: PckChain, context: ChainContext): RevocationLists {
+  const root = verifyList(collateral.rootCaCrl, chain.root, "root CA revocation list", context);
+  const pck = verifyList(collateral.pckCrl, chain.intermediate, "PCK revocation list", context);
+  const pckIssuerChain = readIssuerChain(collateral, chain, context);
+  refuseRevoked(chain.intermediate, root, "intermediate-ca-revoked", context);
+  refuseRevoked(chain.leaf, pck, "pck-revoked", context);
+  return { root, pck, pckIssuerChain };
+}
+
+/** @throws CaiError `reason` where `list` names the certificate */
+export function refuseRevoked(certificate: Certificate, list: RevocationList, reason: QuoteReason, { tee }: ChainContext): void {
+  if (!list.revoked.has(certificate.serial)) return;
+  const name = certificate.subject.commonName ?? "certificate";
+  throw refusal(tee, reason, name, "a serial number that is not revoked", `revoked ${certificate.serial.toString(16)}`);
+}
+
+function verifyList(der: Uint8Array, issuer: Certificate, what: string, { tee, cache }: ChainContext): RevocationList {
+  return cache.remember("revocation list", [der, issuer.der, tee], () => {
+    const list = refuseAs(tee, "crl-malformed", what, () => parseRevocationList(der));
+    refuseAs(tee, "crl-issuer-mismatch", what, () => checkRevocationListIssuer(list, issuer));
+    refuseAs(tee, "crl-signature-invalid", what, () => checkRevocationListSignature(list, issuer));
+    return list;
+  });
+}
+
+/** The chain that comes with the PCK list must be of the same names and keys as the quote's own above its leaf. */
+function readIssuerChain(collateral: Collateral, chain: PckChain, { tee, cache }: ChainContext): readonly Certificate[] {
+  const own = [chain.intermediate, chain.root];
+  return cache.remember("PCK revocation list issuer chain", [collateral.pckCrlIssuerChain, chain.intermediate.der, chain.root.der], () => {
+    const expected = "the intermediate and root of the PCK chain";
+    const refused = (got: string, cause?: unknown): CaiError =>
+      refusal(tee, "crl-issuer-mismatch", "issuer chain of the PCK revocation list", expected, got, { cause });
+    let delivered: Certificate[];
+    try {
+      delivered = parseCertificates(collateral.pckCrlIssuerChain, 2);
+    } catch (cause) {
+      if (!(cause instanceof CaiError)) throw cause;
+      throw refused(cause.message, cause);
+    }
+    const same = own.every(
+      ({ subject, publicKey }, index) =>
+        delivered[index] !== undefined &&
+        sameBytes(delivered[index].subject.der, subject.der) &&
+        sameBytes(delivered[index].publicKey.spki, publicKey.spki),
+    );
+    const [intermediate, root] = delivered;
+    if (!same || !intermediate || !root) throw refused(delivered.map(({ subject }) => subject.commonName ?? "").join(", "));
+    // Its dates become claims, so it must be signed even where it is another edition of the same certificates.
+    refuseAs(tee, "crl-issuer-mismatch", "issuer chain of the PCK revocation list", () => {
+      checkIssued(root, root);
+      checkIssued(intermediate, root);
+    });
+    return delivered;
+  });
+}

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { parseCertificates } from "../../crypto/index.ts";
+import { CaiError, type QuoteReason } from "../../system/index.ts";
+import { type Anchor, type ChainContext, type SigningChain, verifySigningChain } from "./chain.ts";
+import { refusal } from "./refusal.ts";
+import { JsonRefused, openSignedJson } from "./signed-json.ts";
+
+/** A signed document as it was delivered. */
+export interface SignedDocument {
+  /** for messages */
+  readonly name: string;
+  readonly text: string;
+  readonly signature: Uint8Array;
+  /** PEM: signing certificate and root */
+  readonly issuerChain: string;
+  readonly malformed: QuoteReason;
+  readonly signatureInvalid: QuoteReason;
+}
+
+/**
+ * Verifies one signed document of the collateral: chain, signature, form. Dates and revocation are looked at elsewhere, with the caller's clock.
+ *
+ * @param read  gives the typed value of the verified object; it may throw ZodError and JsonRefused
+ * @throws CaiError  the document's own reasons, or `untrusted-root`
+ */
+export function verifyDocument<T>(
+  document: SignedDocument,
+  anchor: Anchor,
+  reseal: boolean,
+  context: ChainContext,
+  read: (value: unknown) => T,
+): { readonly chain: SigningChain; readonly value: T } {
+  const { name, text, signature, issuerChain } = document;
+  const parts = [issuerChain, text, signature, anchor.certificate.der, `${context.tee} ${anchor.simulated} ${reseal}`];
+  return context.cache.remember(name, parts, () => {
+    const chain = verifySigningChain(pemOf(document, context), anchor, document.signatureInvalid, context);
+    try {
+      const object = openSignedJson(text, signature, chain.leaf.publicKey.point!, reseal);
+      if (object === undefined) {
+        throw refusal(context.tee, document.signatureInvalid, `signature of the ${name}`, "a good signature", "a bad one");
+      }
+      return { chain, value: read(object) };
+    } catch (cause) {
+      if (cause instanceof JsonRefused) throw refusal(context.tee, document.malformed, name, cause.expected, cause.got, { cause });
+      if (!(cause instanceof z.ZodError)) throw cause;
+      const issue = cause.issues[0];
+      const where = `${name}, /${issue?.path.join("/") ?? ""}`;
+      throw refusal(context.tee, document.malformed, where, "the documented form", issue?.message ?? "another form", { cause });
+    }
+  });
+}
+
+function pemOf({ issuerChain, signatureInvalid, name }: SignedDocument, { tee }: ChainContext): Uint8Array[] {
+  try {
+    return parseCertificates(issuerChain, 2).map(({ der }) => der);
+  } catch (cause) {
+    if (!(cause instanceof CaiError)) throw cause;
+    throw refusal(tee, signatureInvalid, `issuer chain of the ${name}`, "two certificates", cause.message, { cause });
+  }
+}

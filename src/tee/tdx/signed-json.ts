@@ -1,0 +1,88 @@
+import { verifyP256 } from "../../crypto/index.ts";
+
+const MAX_BYTES = 1024 * 1024;
+const MAX_DEPTH = 32;
+
+/** A document that is not the strict JSON that the manufacturer signs: what was expected and got. */
+export class JsonRefused extends Error {
+  readonly expected: string;
+  readonly got: string;
+
+  constructor(expected: string, got: string) {
+    super(`expected ${expected}, got ${got}`);
+    this.name = "JsonRefused";
+    this.expected = expected;
+    this.got = got;
+  }
+}
+
+/**
+ * Verifies a signed JSON object (tdx.md §2.4). The signature covers the exact bytes of the object; with `reseal`, also its compact form, since some
+ * caches indent what they serve. What is returned is what the verified bytes say.
+ *
+ * @param text       the object, with white space around it at most
+ * @param signature  r ‖ s, 64 bytes
+ * @param point      the signer's P-256 key
+ * @returns the object, or undefined where neither form is signed
+ * @throws JsonRefused where the text is no JSON object, is too large or too deep, has a duplicate key, or a number that is no integer
+ */
+export function openSignedJson(text: string, signature: Uint8Array, point: Uint8Array, reseal: boolean): unknown {
+  const value = parseStrictJson(text);
+  const exact = text.trim();
+  const good = (signed: string): boolean => verifyP256(point, new TextEncoder().encode(signed), signature);
+  return good(exact) || (reseal && good(JSON.stringify(value))) ? value : undefined;
+}
+
+/** Parses a JSON object of which every reader gives the same account. */
+function parseStrictJson(text: string): unknown {
+  if (text.length > MAX_BYTES) throw new JsonRefused(`at most ${MAX_BYTES} characters`, `${text.length}`);
+  checkDepth(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new JsonRefused("JSON", "text that is none");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new JsonRefused("a JSON object", "another value");
+  checkMembers(text);
+  return value;
+}
+
+/** Runs before the runtime's parser, which recurses. Brackets in strings do not count. */
+function checkDepth(text: string): void {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (inString) {
+      if (character === "\\") at++;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === "{" || character === "[") depth++;
+    else if (character === "}" || character === "]") depth--;
+    if (depth > MAX_DEPTH) throw new JsonRefused(`at most ${MAX_DEPTH} levels`, "more");
+  }
+}
+
+/** Strings, numbers and punctuation of a valid JSON text. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[[\]{}:,]/g;
+
+/** Looks for duplicate keys and numbers that are no integers in a text that is known to be JSON. */
+function checkMembers(text: string): void {
+  const open: (Set<string> | undefined)[] = [];
+  let last = "";
+  for (const [token] of text.matchAll(TOKEN)) {
+    if (token === "{") open.push(new Set());
+    else if (token === "[") open.push(undefined);
+    else if (token === "}" || token === "]") open.pop();
+    else if (token === ":") {
+      const key = JSON.parse(last) as string;
+      const keys = open.at(-1);
+      if (keys?.has(key)) throw new JsonRefused("each key once in an object", `${JSON.stringify(key)} twice`);
+      keys?.add(key);
+    } else if (/^[-\d]/.test(token) && !Number.isSafeInteger(Number(/^-?\d+$/.test(token) ? token : Number.NaN))) {
+      throw new JsonRefused("integers", token.slice(0, 40));
+    }
+    last = token;
+  }
+}
