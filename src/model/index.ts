@@ -8,6 +8,7 @@ export { type FuseOptions, mountFuse } from "./fuse/server.ts";
 export { type Header, readHeader, resourcePath, type Slot } from "./header.ts";
 export { type KeyFile, readKeyFile, writeKeyFile } from "./key-file.ts";
 export type { Mount, MountOptions, MountStats } from "./mount.ts";
+export { mountTmpfs, type TmpfsOptions } from "./mount-tmpfs.ts";
 export { type OpenOptions, openArtefact } from "./open.ts";
 export type { Padding } from "./plan.ts";
 export { readRange } from "./read.ts";

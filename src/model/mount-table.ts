@@ -14,8 +14,8 @@ export function parseMountTable(mountinfo: string): MountRow[] {
     const [left, right] = line.split(" - ", 2);
     const [, , device, , mountpoint] = (left ?? "").split(" ");
     const [type, source] = (right ?? "").split(" ");
-    if (device === undefined || mountpoint === undefined || type === undefined) continue;
-    rows.push({ device, mountpoint: unescaped(mountpoint), type, source: unescaped(source ?? "") });
+    if (device === undefined || mountpoint === undefined || type === undefined || source === undefined) continue;
+    rows.push({ device, mountpoint: unescaped(mountpoint), type, source: unescaped(source) });
   }
   return rows;
 }

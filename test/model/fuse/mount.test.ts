@@ -359,15 +359,40 @@ for at in range(0, 10 * 65536, 4096):
     expect(artefact.prk.every((byte) => byte === 0)).toBe(true);
   });
 
+  /** Starts `serve.ts` and waits until its mount is there. */
+  async function serveElsewhere(mountpoint: string, environment: Record<string, string> = {}): Promise<ReturnType<typeof Bun.spawn>> {
+    const command = [process.execPath, join(import.meta.dir, "serve.ts"), `${mountpoint}-served.tar`, mountpoint];
+    const child = Bun.spawn(command, { stdout: "pipe", stderr: "inherit", env: { ...process.env, ...environment } });
+    const { value } = await child.stdout.getReader().read();
+    expect(Buffer.from(value ?? []).toString()).toBe("ready\n");
+    return child;
+  }
+
+  test("gives right bytes while the collector of each serving thread runs after every few allocations", async () => {
+    const mountpoint = bench.mountpoint("collected");
+    const child = await serveElsewhere(mountpoint, { BUN_JSC_slowPathAllocsBetweenGCs: "5" });
+    const { out, err } = await python(
+      `import hashlib, mmap, os, sys, threading
+seen = set()
+def reader():
+  f = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT); page = mmap.mmap(-1, 1 << 18)
+  for _ in range(40):
+    n = os.preadv(f, [page], 0); seen.add(hashlib.sha256(page[:n]).hexdigest())
+threads = [threading.Thread(target=reader) for _ in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(*seen)`,
+      join(mountpoint, "a"),
+    );
+    expect([out.toString().trim(), err]).toEqual([new Bun.CryptoHasher("sha256").update(bytesOf(200_000, 9)).digest("hex"), ""]);
+    await run(["umount", mountpoint]);
+    expect(await child.exited).toBe(0);
+  }, 20_000);
+
   test("that a killed server left behind is taken away by the next one", async () => {
     const sealed = sealTree(bench.file("stale.tar"), small);
     const mountpoint = bench.mountpoint("stale");
-    const child = Bun.spawn([process.execPath, join(import.meta.dir, "serve.ts"), bench.file("killed.tar"), mountpoint], {
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    const { value } = await child.stdout.getReader().read();
-    expect(Buffer.from(value ?? []).toString()).toBe("ready\n");
+    const child = await serveElsewhere(mountpoint);
     expect((await run(["cat", join(mountpoint, "a")])).out.length).toBe(200_000);
     child.kill("SIGKILL");
     await child.exited;
