@@ -9,6 +9,7 @@ export {
   type Policy,
   type PolicyLimits,
   type PolicyModule,
+  policyText,
 } from "./rego/index.ts";
 export { decideRelease, type ReleaseDecision, type ReleaseRequest } from "./release.ts";
 export { type TemplateName, templates } from "./templates.ts";

@@ -1,1 +1,9 @@
-export { type CompileOptions, compilePolicy, type EvaluateOptions, type Policy, type PolicyLimits, type PolicyModule } from "./policy.ts";
+export {
+  type CompileOptions,
+  compilePolicy,
+  type EvaluateOptions,
+  type Policy,
+  type PolicyLimits,
+  type PolicyModule,
+  policyText,
+} from "./policy.ts";

@@ -1,4 +1,9 @@
 import { CaiError, type JsonValue } from "../../system/index.ts";
+import { policyHash } from "../policy-hash.ts";
+import { CompiledPolicy } from "./compiled-policy.ts";
+import { parseModule } from "./module-parser.ts";
+import { Program } from "./program.ts";
+import type { Budget } from "./run.ts";
 
 /** One Rego module: its name appears in error messages. */
 export interface PolicyModule {
@@ -35,6 +40,8 @@ export interface EvaluateOptions {
   readonly lenient?: boolean;
   /** answers `query_reference_value`; without it the built-in gives null */
   readonly referenceValue?: (id: string) => JsonValue;
+  /** milliseconds of a clock that never goes back, for the limit of wall time; the process's own by default */
+  readonly clock?: () => number;
 }
 
 /** A compiled policy. Holds no state between evaluations. */
@@ -51,11 +58,74 @@ export interface Policy {
   query(query: string, options?: EvaluateOptions): { readonly [variable: string]: JsonValue }[];
 }
 
+const DEFAULT_LIMITS: Budget = {
+  steps: 5_000_000,
+  milliseconds: 2_000,
+  depth: 400,
+  members: 1_000_000,
+  characters: 4 * 1_048_576,
+};
+
+/** UTF-8 bytes of all modules together. */
+const MAXIMUM_BYTES = 1_048_576;
+
+/** Compiled policies that are kept, the longest unused one first. */
+const KEPT = 64;
+const kept = new Map<string, Policy>();
+
 /**
- * Compiles Rego text, v0 or v1.
+ * Compiles Rego text, v0 or v1. The latest policies are kept by the SHA-384 of their text, so that a text is compiled once.
  *
  * @throws CaiError `policy.parse-error`, `policy.compile-error` with line and column; `policy.limit-exceeded` above 1 MiB
  */
-export function compilePolicy(_modules: string | readonly PolicyModule[], _options: CompileOptions = {}): Policy {
-  throw new CaiError("policy.compile-error", "the engine is not linked yet");
+export function compilePolicy(modules: string | readonly PolicyModule[], options: CompileOptions = {}): Policy {
+  const list = typeof modules === "string" ? [{ name: "policy", text: modules }] : modules;
+  const bytes = list.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  if (bytes > MAXIMUM_BYTES) {
+    throw new CaiError("policy.limit-exceeded", `the policy has ${bytes} bytes`, { expected: `at most ${MAXIMUM_BYTES} bytes` });
+  }
+  const key = keyOf(list, options);
+  const known = kept.get(key);
+  if (known !== undefined) {
+    kept.delete(key);
+    kept.set(key, known);
+    return known;
+  }
+  const policy = compile(list, { ...DEFAULT_LIMITS, ...options.limits });
+  kept.set(key, policy);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
+  return policy;
+}
+
+/** One text's hash stands for itself; several and their names are hashed together. */
+function keyOf(list: readonly PolicyModule[], { limits }: CompileOptions): string {
+  if (list.length === 1 && list[0]!.name === "policy" && limits === undefined) return policyHash(list[0]!.text);
+  return policyHash(JSON.stringify([list.map(({ name, text }) => [name, text]), limits]));
+}
+
+function compile(list: readonly PolicyModule[], budget: Budget): Policy {
+  try {
+    return new CompiledPolicy(new Program(list.map(({ name, text }) => parse(name, text))), budget);
+  } catch (error) {
+    if (error instanceof RangeError) throw new CaiError("policy.limit-exceeded", "the policy is nested too deeply", { cause: error });
+    throw error;
+  }
+}
+
+function parse(name: string, text: string) {
+  if (!text.isWellFormed()) throw new CaiError("policy.parse-error", `${name} is no well-formed Unicode text`);
+  return parseModule(name, text);
+}
+
+/**
+ * Decodes a policy as it comes from a file or a request.
+ *
+ * @throws CaiError `policy.parse-error` where the bytes are no UTF-8
+ */
+export function policyText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new CaiError("policy.parse-error", "the policy is no UTF-8 text", { cause });
+  }
 }

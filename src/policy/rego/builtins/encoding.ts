@@ -1,0 +1,154 @@
+import { formatNumber, parseNumber } from "../number.ts";
+import type { Run } from "../run.ts";
+import { entriesOf, isObject, KeyedMembers, objectOf, RegoSet, type Value } from "../value.ts";
+import { type Builtin, BuiltinFailure, type Builtins, builtin, objectArg, stringArg } from "./builtin.ts";
+
+/** JSON as the language's own encoder writes it: sorted keys, and `<`, `>`, `&`, U+2028, U+2029 escaped. */
+export function jsonText(value: Value): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    case "number":
+    case "bigint":
+      return formatNumber(value);
+    case "boolean":
+      return String(value);
+  }
+  if (value === null) return "null";
+  if (Array.isArray(value)) return `[${value.map(jsonText).join()}]`;
+  if (value instanceof RegoSet) return `[${value.values().map(jsonText).join()}]`;
+  const members = isObject(value) ? entriesOf(value) : [];
+  return `{${members.map(([key, item]) => `${jsonText(typeof key === "string" ? key : jsonText(key))}:${jsonText(item)}`).join()}}`;
+}
+
+/** Parses JSON with exact integers. */
+export function parseJson(text: string, run: Run): Value {
+  run.characters(text.length);
+  run.tick(text.length >>> 3);
+  try {
+    return JSON.parse(text, exactNumber) as Value;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new BuiltinFailure("expected JSON text");
+  }
+}
+
+function exactNumber(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== "number" || context?.source === undefined) return value;
+  const exact = parseNumber(context.source);
+  if (exact === undefined) throw new BuiltinFailure("a number is out of range");
+  return exact;
+}
+
+function decoded(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new BuiltinFailure("the decoded bytes are no UTF-8 text");
+  }
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const BASE64_URL = /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2}(?:==)?|[A-Za-z0-9_-]{3}=?)?$/;
+
+function decodeBase64(text: string, form: RegExp): string {
+  if (!form.test(text)) throw new BuiltinFailure("illegal base64 data");
+  return decoded(Buffer.from(text, "base64"));
+}
+
+function fromText(apply: (text: string) => Value): Builtin {
+  return builtin(1, (args, run) => {
+    const text = stringArg(args, 0);
+    run.characters(text.length * 3);
+    return apply(text);
+  });
+}
+
+/** True for text that a function takes without failing. */
+function holds(apply: (text: string, run: Run) => unknown): Builtin {
+  return builtin(1, ([value], run) => {
+    if (typeof value !== "string") return false;
+    try {
+      apply(value, run);
+      return true;
+    } catch (error) {
+      if (error instanceof BuiltinFailure) return false;
+      throw error;
+    }
+  });
+}
+
+function encodeQuery(text: string): string {
+  return encodeURIComponent(text)
+    .replaceAll("%20", "+")
+    .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function decodeQuery(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    throw new BuiltinFailure("illegal percent encoding");
+  }
+}
+
+function encodeQueryObject(members: readonly (readonly [Value, Value])[]): string {
+  const pairs = members.flatMap((entry) => {
+    const name = encodeQuery(stringArg(entry, 0));
+    const [, value] = entry;
+    const values = value instanceof RegoSet ? value.values() : Array.isArray(value) ? (value as readonly Value[]) : [value];
+    return values.map((_, i) => `${name}=${encodeQuery(stringArg(values, i))}`);
+  });
+  return pairs.join("&");
+}
+
+function decodeQueryObject(text: string): Value {
+  const members = new KeyedMembers<Value>();
+  for (const pair of text.split("&")) {
+    if (pair === "") continue;
+    const at = pair.indexOf("=");
+    const name = decodeQuery(at < 0 ? pair : pair.slice(0, at));
+    const old = members.get(name) ?? [];
+    members.set(name, [...(old as readonly Value[]), decodeQuery(at < 0 ? "" : pair.slice(at + 1))]);
+  }
+  return objectOf(members);
+}
+
+/** Text encodings. Decoded bytes have to be UTF-8 text: the language has no byte strings. */
+export const encodings: Builtins = {
+  "json.marshal": builtin(1, ([value], run) => {
+    const text = jsonText(value!);
+    run.characters(text.length);
+    return text;
+  }),
+  "json.unmarshal": builtin(1, (args, run) => parseJson(stringArg(args, 0), run)),
+  "json.is_valid": holds(parseJson),
+  "base64.encode": fromText((text) => Buffer.from(text).toString("base64")),
+  "base64.decode": fromText((text) => decodeBase64(text.replace(/[\r\n]/g, ""), BASE64)),
+  "base64.is_valid": holds((text) => {
+    if (!BASE64.test(text)) throw new BuiltinFailure("illegal base64 data");
+  }),
+  "base64url.encode": fromText((text) => {
+    const url = Buffer.from(text).toString("base64url");
+    return url.padEnd(Math.ceil(url.length / 4) * 4, "=");
+  }),
+  "base64url.encode_no_pad": fromText((text) => Buffer.from(text).toString("base64url")),
+  "base64url.decode": fromText((text) => decodeBase64(text, BASE64_URL)),
+  "hex.encode": fromText((text) => Buffer.from(text).toString("hex")),
+  "hex.decode": fromText((text) => {
+    if (!/^(?:[0-9A-Fa-f]{2})*$/.test(text)) throw new BuiltinFailure("illegal hex data");
+    return decoded(Buffer.from(text, "hex"));
+  }),
+  "urlquery.encode": fromText(encodeQuery),
+  "urlquery.decode": fromText(decodeQuery),
+  "urlquery.encode_object": builtin(1, (args, run) => {
+    const text = encodeQueryObject(entriesOf(objectArg(args, 0)));
+    run.characters(text.length);
+    return text;
+  }),
+  "urlquery.decode_object": builtin(1, (args, run) => {
+    const text = stringArg(args, 0);
+    run.characters(text.length * 3);
+    return decodeQueryObject(text);
+  }),
+};

@@ -1,0 +1,55 @@
+import { equal, KeyedMembers, objectOf, RegoSet, type Value } from "./value.ts";
+
+/** Thrown where two rules give one place different values; whoever catches it knows the position. */
+export class Conflict extends Error {}
+
+/** Collects what the rules of one partial document contribute: members of sets and values, at paths of any keys. */
+export class DocumentBuilder {
+  readonly #children = new KeyedMembers<Value | DocumentBuilder>();
+
+  /** Puts a value at a path of at least one key. */
+  put(path: readonly Value[], value: Value): void {
+    const { holder, key } = this.#holder(path);
+    const old = holder.#node(key);
+    if (old !== undefined && (old instanceof DocumentBuilder || !equal(old, value))) {
+      throw new Conflict("rules give one key different values");
+    }
+    holder.#children.set(key, value);
+  }
+
+  /** Adds a member to the set at a path of at least one key. */
+  addTo(path: readonly Value[], element: Value): void {
+    const { holder, key } = this.#holder(path);
+    const old = holder.#node(key);
+    if (old === undefined) holder.#children.set(key, new RegoSet([element]));
+    else if (old instanceof RegoSet) old.add(element);
+    else throw new Conflict("rules give one key a set and another value");
+  }
+
+  #holder(path: readonly Value[]): { readonly holder: DocumentBuilder; readonly key: Value } {
+    let holder: DocumentBuilder = this;
+    for (const key of path.slice(0, -1)) {
+      const child = holder.#node(key) ?? new DocumentBuilder();
+      if (!(child instanceof DocumentBuilder)) throw new Conflict("rules give one key a value and members below it");
+      holder.#children.set(key, child);
+      holder = child;
+    }
+    return { holder, key: path.at(-1)! };
+  }
+
+  #node(key: Value): Value | DocumentBuilder | undefined {
+    return this.#children.get(key);
+  }
+
+  get size(): number {
+    return this.#children.size;
+  }
+
+  done(): Value {
+    const built = new KeyedMembers<Value>();
+    for (const [key, child] of this.#children.all()) {
+      built.set(key, child instanceof DocumentBuilder ? child.done() : child);
+    }
+    return objectOf(built);
+  }
+}

@@ -1,0 +1,101 @@
+import { callCode } from "./call-code.ts";
+import { type Eval, type Exec, sequence } from "./code.ts";
+import { collectionCode, comprehensionCode, templateCode } from "./collection-code.ts";
+import { eachLocalOf, type Layout, type Local, type Node, type Statement } from "./ir.ts";
+import type { Plan } from "./plan.ts";
+import { errorAt, type Position } from "./position.ts";
+import type { Program } from "./program.ts";
+import { refCode } from "./ref-code.ts";
+import type { RuleGroup } from "./rule-group.ts";
+import { statementCode } from "./statement-code.ts";
+
+/** Generates the code of one rule or query. A part that needs variables which have no value yet answers null and is tried again later. */
+export class Generator {
+  readonly program: Program;
+  readonly layout: Layout;
+  /** the group whose rule this is; undefined for a query */
+  readonly owner: RuleGroup | undefined;
+
+  constructor(program: Program, layout: Layout, owner?: RuleGroup) {
+    this.program = program;
+    this.layout = layout;
+    this.owner = owner;
+  }
+
+  /** @returns code for the term's value; iteration that it needs goes into the plan before it */
+  value(node: Node, plan: Plan): Eval | null {
+    switch (node.kind) {
+      case "value": {
+        const { value } = node;
+        return () => value;
+      }
+      case "slot":
+        return slotCode(node.slot);
+      case "local":
+        return plan.bound.has(node.local) ? slotCode(node.local.slot) : null;
+      case "ref":
+        return refCode(this, node, plan);
+      case "call":
+        return callCode(this, node, plan);
+      case "array":
+      case "set":
+      case "object":
+        return collectionCode(this, node, plan);
+      case "comprehension":
+        return comprehensionCode(this, node, plan);
+      case "template":
+        return templateCode(this, node, plan);
+    }
+  }
+
+  /** @returns code for the values of several terms; null where one of them is not ready */
+  values(nodes: readonly Node[], plan: Plan): Eval[] | null {
+    const codes: Eval[] = [];
+    for (const node of nodes) {
+      const code = this.value(node, plan);
+      if (code === null) return null;
+      codes.push(code);
+    }
+    return codes;
+  }
+
+  /**
+   * Generates a body: takes, again and again, the first statement whose variables have values.
+   *
+   * @param plan    what stands before the body; taken over
+   * @param finish  makes the code that runs for each answer; null where a variable of the head has no value
+   * @throws CaiError `policy.compile-error` where a variable is unsafe
+   */
+  body(statements: readonly Statement[], plan: Plan, at: Position, finish: (plan: Plan) => Exec | null): Exec {
+    const waiting = [...statements];
+    while (waiting.length > 0) {
+      const ready = waiting.findIndex((statement) => {
+        this.program.countAttempt(statement.at);
+        const fork = plan.fork();
+        if (!statementCode(this, statement, fork)) return false;
+        plan.adopt(fork);
+        return true;
+      });
+      if (ready < 0) throw unsafe(waiting[0]!, plan);
+      waiting.splice(ready, 1);
+    }
+    const last = finish(plan);
+    if (last === null) throw errorAt("policy.compile-error", at, "a variable of the head is unsafe: no statement gives it a value");
+    return sequence(plan.steps, last);
+  }
+}
+
+function slotCode(slot: number): Eval {
+  return (_, frame) => frame[slot] as ReturnType<Eval>;
+}
+
+function unsafe(statement: Statement, plan: Plan): Error {
+  const names = new Set<string>();
+  eachLocalOf(statement, (local: Local) => {
+    if (!plan.bound.has(local)) names.add(local.name);
+  });
+  const list = [...names].join(", ");
+  return errorAt("policy.compile-error", statement.at, `variable ${list} is unsafe: no statement gives it a value first`, {
+    hint: "a variable in a negation or a call needs a value from another statement",
+  });
+}

@@ -1,0 +1,15 @@
+import type { JsonValue } from "../../system/index.ts";
+import { entriesOf, type PlainObject, type RegoObject, RegoSet, type Value } from "./value.ts";
+
+/** @returns the value as JSON: sets as sorted arrays, keys that are no strings as their JSON text, bigints as the nearest number */
+export function toJson(value: Value): JsonValue {
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(toJson);
+  if (value instanceof RegoSet) return value.values().map(toJson);
+  const result: { [key: string]: JsonValue } = Object.create(null);
+  for (const [key, item] of entriesOf(value as PlainObject | RegoObject)) {
+    result[typeof key === "string" ? key : JSON.stringify(toJson(key))] = toJson(item);
+  }
+  return result;
+}

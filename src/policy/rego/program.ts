@@ -1,0 +1,218 @@
+import type { Builtin } from "./builtins/builtin.ts";
+import { builtins } from "./builtins/index.ts";
+import { callBuiltin } from "./call-code.ts";
+import type { Exec } from "./code.ts";
+import { constantOf } from "./collection-code.ts";
+import type { Context } from "./context.ts";
+import { Conflict, type DocumentBuilder } from "./document-builder.ts";
+import { Generator } from "./generator.ts";
+import type { ResolvedBranch, ResolvedRule } from "./ir.ts";
+import { Plan } from "./plan.ts";
+import { errorAt, type Position } from "./position.ts";
+import { type Names, Resolver } from "./resolver.ts";
+import { type GroupKind, type RuleCode, RuleGroup } from "./rule-group.ts";
+import { RuleTree } from "./rule-tree.ts";
+import type { Module } from "./syntax.ts";
+import { matchSlot } from "./unify-code.ts";
+import { equal, type RegoSet, type Value } from "./value.ts";
+
+/** Attempts to place statements before a policy counts as too large to order. */
+const MAXIMUM_ATTEMPTS = 1_000_000;
+
+/** The compiled modules of a policy: every rule's code, linked. */
+export class Program implements Names {
+  readonly tree = new RuleTree();
+  /** functions that some `with` replaces */
+  readonly mocked = new Set<string>();
+  readonly #functionNames = new Set<string>();
+  readonly #functions = new Map<string, RuleGroup>();
+  readonly #packages = new Map<string, Set<string>>();
+  #groups = 0;
+  #attempts = 0;
+
+  /** @throws CaiError `policy.compile-error`, `policy.limit-exceeded` */
+  constructor(modules: readonly Module[]) {
+    for (const module of modules) this.#declare(module);
+    const resolved = modules.flatMap((module) => {
+      const resolver = new Resolver(module, this);
+      return module.rules.map((rule) => resolver.rule(rule));
+    });
+    for (const rule of resolved) this.#group(rule);
+    this.tree.checkConflicts();
+    for (const rule of resolved) this.#compile(rule);
+    this.#checkRecursion();
+  }
+
+  isRule(packagePath: readonly string[], name: string): boolean {
+    return this.#packages.get(packagePath.join("\0"))?.has(name) ?? false;
+  }
+
+  isFunction(name: string): boolean {
+    return this.#functionNames.has(name);
+  }
+
+  isBuiltin(name: string): boolean {
+    return Object.hasOwn(builtins, name);
+  }
+
+  noteMock(name: string): void {
+    this.mocked.add(name);
+  }
+
+  functionNamed(name: string): RuleGroup | undefined {
+    return this.#functions.get(name);
+  }
+
+  builtinNamed(name: string): Builtin | undefined {
+    return this.isBuiltin(name) ? builtins[name] : undefined;
+  }
+
+  /** @returns the number of arguments of a function that always takes the same number */
+  arityOf(name: string): number | undefined {
+    const group = this.#functions.get(name);
+    if (group !== undefined) return group.arity;
+    const [least, most] = this.builtinNamed(name)?.arity ?? [0, -1];
+    return least === most ? least : undefined;
+  }
+
+  /** Calls a function that stands in for another one. */
+  callByName(name: string, context: Context, args: readonly Value[], at: Position): Value | undefined {
+    const group = this.#functions.get(name);
+    if (group === undefined) return callBuiltin(name, this.builtinNamed(name)!, context, args, at);
+    if (group.arity !== args.length) {
+      throw errorAt("policy.eval-error", at, `${name} stands in for a function of ${args.length} arguments and takes ${group.arity}`);
+    }
+    return group.call(context, args);
+  }
+
+  /** Counts an attempt to place a statement: ordering takes time that grows with the square of a body. */
+  countAttempt(at: Position): void {
+    if (++this.#attempts > MAXIMUM_ATTEMPTS)
+      throw errorAt("policy.limit-exceeded", at, "the statements of the policy are too many to order");
+  }
+
+  #declare(module: Module): void {
+    this.tree.at(module.package);
+    const key = module.package.join("\0");
+    const names = this.#packages.get(key) ?? new Set();
+    this.#packages.set(key, names);
+    for (const rule of module.rules) {
+      names.add(rule.name);
+      if (rule.args === undefined) continue;
+      const steps = rule.path.map((step) => (step.kind === "value" && typeof step.value === "string" ? step.value : undefined));
+      if (!steps.every((step) => step !== undefined)) {
+        throw errorAt("policy.compile-error", rule.at, `function ${rule.name}: expected a path of constant names`);
+      }
+      this.#functionNames.add(["data", ...module.package, rule.name, ...steps].join("."));
+    }
+  }
+
+  #group(rule: ResolvedRule): RuleGroup {
+    const tree = this.tree.at(rule.path);
+    const kind = kindOf(rule);
+    const arity = rule.args?.length ?? 0;
+    tree.group ??= new RuleGroup(rule.path, kind, rule.at, arity, this.#groups++);
+    const { group } = tree;
+    if (group.kind !== kind || group.arity !== arity) {
+      const what = group.kind === kind ? "different numbers of arguments" : `different kinds (${group.kind} and ${kind})`;
+      throw errorAt("policy.compile-error", rule.at, `conflict: the rules of ${group.name} are of ${what}`);
+    }
+    if (kind === "function") this.#functions.set(group.name, group);
+    return group;
+  }
+
+  #compile(rule: ResolvedRule): void {
+    const group = this.tree.find(rule.path)!.group!;
+    const branches = rule.branches.map((branch) => this.#branch(rule, branch, group));
+    const constants = rule.branches.map(({ value }) => constantOf(value));
+    const [constant] = constants;
+    const isConstant = constant !== undefined && constants.every((other) => other !== undefined && equal(other, constant));
+    const code: RuleCode = { at: rule.at, size: rule.layout.size, branches, constant: isConstant ? constant : undefined };
+    if (!rule.isDefault) group.rules.push(code);
+    else if (group.fallback === undefined) group.fallback = code;
+    else throw errorAt("policy.compile-error", rule.at, `conflict: ${group.name} has two defaults`);
+  }
+
+  #branch(rule: ResolvedRule, branch: ResolvedBranch, group: RuleGroup): Exec {
+    const generator = new Generator(this, rule.layout, group);
+    const plan = new Plan();
+    for (const [i, arg] of (rule.args ?? []).entries()) {
+      if (arg.kind === "local" && arg.local.name === "_") continue;
+      if (!matchSlot(generator, arg, i + 1, plan)) {
+        throw errorAt("policy.compile-error", arg.at, "an argument's pattern has variables without a value");
+      }
+    }
+    return generator.body(branch.body, plan, branch.at, (inner) =>
+      group.kind === "complete" || group.kind === "function"
+        ? completeCode(generator, branch, inner)
+        : partialCode(generator, branch, inner),
+    );
+  }
+
+  #checkRecursion(): void {
+    const done = new Set<RuleGroup>();
+    const path: RuleGroup[] = [];
+    const visit = (group: RuleGroup): void => {
+      if (done.has(group)) return;
+      if (path.includes(group)) {
+        const cycle = [...path.slice(path.indexOf(group)), group].map(({ name }) => name).join(" -> ");
+        throw errorAt("policy.compile-error", group.at, `rule ${group.name} is recursive: ${cycle}`);
+      }
+      path.push(group);
+      group.dependencies.forEach(visit);
+      path.pop();
+      done.add(group);
+    };
+    for (const group of this.tree.groups()) visit(group);
+  }
+}
+
+function kindOf({ args, branches }: ResolvedRule): GroupKind {
+  if (args !== undefined) return "function";
+  const { keys, element } = branches[0]!;
+  if (keys.length > 0) return "document";
+  return element === undefined ? "complete" : "set";
+}
+
+/** Gives the frame's result a value; a second, different one is a conflict. */
+function completeCode(generator: Generator, branch: ResolvedBranch, plan: Plan): Exec | null {
+  const constant = constantOf(branch.value);
+  if (constant !== undefined) {
+    return (_, frame) => {
+      frame[0] = constant;
+      return true;
+    };
+  }
+  const value = generator.value(branch.value, plan);
+  if (value === null) return null;
+  return (context, frame) => {
+    const result = value(context, frame);
+    if (result === undefined) return false;
+    if (frame[0] === undefined) frame[0] = result;
+    else if (!equal(frame[0] as Value, result)) throw new Conflict();
+    return false;
+  };
+}
+
+/** Adds to the set or document that stands in the frame. */
+function partialCode(generator: Generator, branch: ResolvedBranch, plan: Plan): Exec | null {
+  const keys = generator.values(branch.keys, plan);
+  const value = keys && generator.value(branch.element ?? branch.value, plan);
+  if (keys === null || value === null) return null;
+  const isElement = branch.element !== undefined;
+  return (context, frame) => {
+    const path: Value[] = [];
+    for (const key of keys) {
+      const step = key(context, frame);
+      if (step === undefined) return false;
+      path.push(step);
+    }
+    const result = value(context, frame);
+    if (result === undefined) return false;
+    context.run.tick();
+    if (keys.length === 0) (frame[0] as RegoSet).add(result);
+    else if (isElement) (frame[0] as DocumentBuilder).addTo(path, result);
+    else (frame[0] as DocumentBuilder).put(path, result);
+    return false;
+  };
+}

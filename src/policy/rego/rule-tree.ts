@@ -1,0 +1,75 @@
+import type { Context } from "./context.ts";
+import { errorAt } from "./position.ts";
+import type { RuleGroup } from "./rule-group.ts";
+import { entriesOf, isObject, KeyedMembers, member, objectOf, type Value } from "./value.ts";
+
+/** One step of `data`: packages and rules, over base documents. */
+export class RuleTree {
+  readonly path: readonly string[];
+  readonly children = new Map<string, RuleTree>();
+  group: RuleGroup | undefined;
+
+  constructor(path: readonly string[] = []) {
+    this.path = path;
+  }
+
+  child(name: string): RuleTree {
+    let child = this.children.get(name);
+    if (child === undefined) {
+      child = new RuleTree([...this.path, name]);
+      this.children.set(name, child);
+    }
+    return child;
+  }
+
+  at(path: readonly string[]): RuleTree {
+    return path.reduce<RuleTree>((tree, step) => tree.child(step), this);
+  }
+
+  find(path: readonly string[]): RuleTree | undefined {
+    return path.reduce<RuleTree | undefined>((tree, step) => tree?.children.get(step), this);
+  }
+
+  /** Every group here and below. */
+  *groups(): Iterable<RuleGroup> {
+    if (this.group !== undefined) yield this.group;
+    for (const child of this.children.values()) yield* child.groups();
+  }
+
+  /** @throws CaiError `policy.compile-error` where a rule stands in the place of a package or of another rule's path */
+  checkConflicts(): void {
+    if (this.group !== undefined && this.group.kind !== "document" && this.children.size > 0) {
+      const [below] = this.children.values();
+      throw errorAt("policy.compile-error", this.group.at, `rule ${this.group.name} conflicts with data.${below!.path.join(".")}`);
+    }
+    for (const child of this.children.values()) child.checkConflicts();
+  }
+
+  /** @returns the document here: rules over base data */
+  value(context: Context): Value | undefined {
+    if (context.replaced.length > 0 && context.isReplaced(this.path)) return this.#base(context);
+    const own = this.group === undefined || this.group.kind === "function" ? undefined : this.group.value(context);
+    if (this.children.size === 0 && own !== undefined) return own;
+    const base = this.#base(context);
+    if (this.group?.kind === "function" && this.children.size === 0) return base;
+    if (this.group !== undefined && this.group.kind !== "document" && this.group.kind !== "function") return base;
+    const members = new KeyedMembers<Value>();
+    for (const document of [base, own]) {
+      if (document !== undefined && isObject(document)) for (const [key, value] of entriesOf(document)) members.set(key, value);
+    }
+    for (const [name, child] of this.children) {
+      const value = child.value(context);
+      if (value !== undefined) members.set(name, value);
+    }
+    return objectOf(members);
+  }
+
+  #base(context: Context): Value | undefined {
+    let value: Value | undefined = context.data;
+    for (const step of this.path) {
+      if (value === undefined) return undefined;
+      value = member(value, step);
+    }
+    return value;
+  }
+}
