@@ -1,6 +1,13 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { makeAdminToken, parseErrorInformation, parseTrusteePin } from "../../protocol/index.ts";
+import {
+  createResponseVerifier,
+  KEYLESS_CONTEXT,
+  makeAdminToken,
+  parseErrorInformation,
+  parseTrusteePin,
+  SIGNATURE_HEADER,
+} from "../../protocol/index.ts";
 import { CaiError, catalogue, createHttpClient, type ErrorId, type FlagSpec, type HttpClient, isLoopbackHost } from "../../system/index.ts";
 
 /** The flags of every verb that administers a trustee. */
@@ -83,15 +90,20 @@ export async function connectAdmin(settings: AdminSettings, signal: AbortSignal)
   };
 }
 
+/** Asks who the trustee is, and has it prove that by its signature. */
 async function trusteeIdentity(client: HttpClient, base: URL, signal: AbortSignal): Promise<string> {
-  const url = new URL(`${base.pathname.replace(/\/$/, "")}${PREFIX}cai/identity`, base);
-  const { status, body } = await client.request({ method: "GET", url, signal });
+  const target = `${PREFIX}cai/identity`;
+  const url = new URL(base.pathname.replace(/\/$/, "") + target, base);
+  const { status, headers, body } = await client.request({ method: "GET", url, signal });
   const tid = status === 200 ? tidOf(body) : undefined;
-  if (tid !== undefined) return tid;
-  throw new CaiError("net.response-invalid", `${base.origin} does not answer like a cai trustee`, {
-    expected: "its identity",
-    got: `status ${status}`,
-  });
+  if (tid === undefined) {
+    throw new CaiError("net.response-invalid", `${base.origin} does not answer like a cai trustee`, {
+      expected: "its identity",
+      got: `status ${status}`,
+    });
+  }
+  createResponseVerifier(tid).verify(headers.get(SIGNATURE_HEADER), { method: "GET", target, status, body }, [KEYLESS_CONTEXT]);
+  return tid;
 }
 
 function tidOf(body: Uint8Array): string | undefined {
