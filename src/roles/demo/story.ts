@@ -74,9 +74,7 @@ export class Story {
   async #makeMachine(): Promise<string> {
     this.#say.step("A cloud machine with Intel TDX, simulated: its quotes are byte-exact, under a root of its own instead of Intel's.");
     const machine = await this.#program.mustRun("sim", "tdx", "init", "--out", join(this.#stage.cloud, "machine"));
-    this.#say.tell(
-      `measured firmware (MRTD) ${String(machine["mr_td"]).slice(0, 16)}…, kernel (RTMR1) ${String(machine["rtmr_1"]).slice(0, 16)}…`,
-    );
+    this.#say.tell(`measured: MRTD ${String(machine["mr_td"]).slice(0, 16)}…, RTMR1 ${String(machine["rtmr_1"]).slice(0, 16)}…`);
     return String(machine["machine"]);
   }
 
