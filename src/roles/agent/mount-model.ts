@@ -30,6 +30,8 @@ export interface MountModelSettings {
   readonly acceptSwap?: boolean;
   readonly logger: Logger;
   readonly signal?: AbortSignal;
+  /** @returns the text of /proc/swaps; this machine's unless said otherwise */
+  readonly swapTable?: () => string;
 }
 
 /** A mounted model and what is known about it. */
@@ -46,7 +48,7 @@ export interface MountedModel extends Mount {
  * Gets a model's key, opens the artefact and mounts it.
  *
  * @throws CaiError `agent.swap-enabled`, `agent.resource-unknown`, `agent.resource-invalid`, `agent.root-conflict`,
- *   `internal.not-supported-here` where this machine has no FUSE, and what the key source and the model room throw
+ *   `model.fuse-unavailable`, and what the key source and the model room throw
  */
 export async function mountModel(settings: MountModelSettings): Promise<MountedModel> {
   const { logger, mode } = settings;
@@ -55,19 +57,14 @@ export async function mountModel(settings: MountModelSettings): Promise<MountedM
   requireMode(mode);
   const source = await openFileSource(settings.model);
   const { artefact, resource, rootPinned } = await openWithKey(source, settings);
-  try {
-    const mount = await show(artefact, settings);
-    logger.info("mounted", { model: settings.model, mountpoint: mount.mountpoint, root: artefact.root, rootPinned, mode });
-    const known = { root: artefact.root, rootPinned, mode, ...(resource !== undefined && { resource }) };
-    return Object.assign(mount, known);
-  } catch (error) {
-    await artefact.close();
-    throw error;
-  }
+  const { root } = artefact;
+  const mount = await show(artefact, settings);
+  logger.info("mounted", { model: settings.model, mountpoint: mount.mountpoint, root, rootPinned, mode });
+  return Object.assign(mount, { root, rootPinned, mode, ...(resource !== undefined && { resource }) });
 }
 
 /** I30: what is paged out to a disk outlives the process and the machine. */
-function refuseSwap({ acceptSwap = false, logger }: MountModelSettings): void {
+function refuseSwap({ acceptSwap = false, logger, swapTable = readSwapTable }: MountModelSettings): void {
   const areas = activeSwap(swapTable());
   if (areas.length === 0) return;
   const got = areas.join(", ");
@@ -81,7 +78,7 @@ function refuseSwap({ acceptSwap = false, logger }: MountModelSettings): void {
   logger.warn("swap is on and accepted: plaintext may be written to a disk", { areas: got });
 }
 
-function swapTable(): string {
+function readSwapTable(): string {
   try {
     return readFileSync("/proc/swaps", "utf8");
   } catch (error) {
@@ -91,11 +88,12 @@ function swapTable(): string {
   }
 }
 
+/** Asked before the trustee is: a key that cannot be used must not be released. */
 function requireMode(mode: MountModelSettings["mode"]): void {
   if (mode !== "fuse") return;
   const { available, why } = fuseAvailable();
   if (available) return;
-  throw new CaiError("internal.not-supported-here", `this machine cannot mount by FUSE${why === undefined ? "" : `: ${why}`}`, {
+  throw new CaiError("model.fuse-unavailable", why ?? "this machine cannot mount by FUSE", {
     hint: "--mode tmpfs decrypts the whole model into memory instead",
   });
 }
@@ -130,7 +128,13 @@ async function openWithKey(source: BlockSource, settings: MountModelSettings): P
   }
 }
 
-async function show(artefact: Artefact, { mountpoint, mode, allow }: MountModelSettings): Promise<Mount> {
+/** The mount owns the artefact from here on, also where it fails. */
+async function show(artefact: Artefact, { mountpoint, mode, allow, logger }: MountModelSettings): Promise<Mount> {
   const options: MountOptions = allow === undefined ? {} : { allow };
-  return mode === "fuse" ? mountFuse(artefact, mountpoint, options) : mountTmpfs(artefact, mountpoint, options);
+  if (mode === "tmpfs") return mountTmpfs(artefact, mountpoint, options);
+  return mountFuse(artefact, mountpoint, {
+    ...options,
+    onCorrupt: (path, chunk, { id, message }) => logger.error(message, { id, path, chunk }),
+    onFault: ({ id, message }) => logger.error(message, { id }),
+  });
 }
