@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { COVERED_TABLES, type CoveredTableName } from "./schema.ts";
-import { tampered } from "./seal.ts";
+import { COVERED_TABLES, type CoveredTableName, MACED_TABLES, type MacedTableName } from "./schema.ts";
+import { checkRow, tampered } from "./seal.ts";
 
 /** What the head says of one table. */
 interface TableHead {
@@ -59,6 +59,7 @@ export class Ledger {
       const then = head.tables[table];
       if (now.rows !== then.rows || now.maxVersion !== then.maxVersion || now.digest !== then.digest) throw tampered({ table });
     }
+    for (const table of MACED_TABLES) this.#checkRows(table);
     this.#seen = found;
   }
 
@@ -94,6 +95,11 @@ export class Ledger {
     } finally {
       this.#database.run("PRAGMA synchronous = NORMAL");
     }
+  }
+
+  #checkRows(table: MacedTableName): void {
+    const rows = this.#database.query<{ key: string; version: number; content: string; mac: Uint8Array }, []>(`SELECT * FROM ${table}`);
+    for (const { key, version, content, mac } of rows.iterate()) checkRow(this.#macKey, { table, key, version }, content, mac);
   }
 
   #tableHead(table: CoveredTableName): TableHead {
