@@ -52,6 +52,7 @@ export async function withCrew<Setup, Job, Result, Value>(
   try {
     if (signal?.aborted) throw interrupted(signal);
     const value = await work(crew.hands);
+    if (signal?.aborted) throw interrupted(signal);
     await crew.end();
     return value;
   } catch (error) {
@@ -92,12 +93,21 @@ async function startCrew<Setup, Job, Result>(plan: CrewPlan<Setup, Job, Result>)
 
 function localCrew<Job, Result>(station: Station<Job, Result>): Crew<Job, Result> {
   let gone: CaiError | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  const run = (job: Job): Promise<Result> => {
+    if (gone !== undefined) return Promise.reject(gone);
+    const result = station.run(job);
+    running = result;
+    return result;
+  };
   return {
-    hands: [{ run: (job) => (gone === undefined ? station.run(job) : Promise.reject(gone)) }],
+    hands: [{ run }],
     end: () => station.end(),
     abandon(reason) {
       gone ??= reason;
-      void station.end();
+      // A job cannot be broken off here, and must not lose its key half way.
+      const end = () => station.end();
+      running.then(end, end);
     },
   };
 }
