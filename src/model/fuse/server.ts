@@ -3,7 +3,6 @@ import { availableParallelism } from "node:os";
 import {
   CaiError,
   closeDescriptor,
-  Errno,
   ioctl,
   MountFlag,
   mountFilesystem,
@@ -69,7 +68,7 @@ async function serve(artefact: Artefact, mountpoint: string, options: FuseOption
   }
   const access = accessFor(options.allow ?? "owner", process.getuid?.() ?? 0, process.getgid?.() ?? 0);
   const path = prepareMountpoint(mountpoint);
-  const workers = options.workers ?? Math.min(availableParallelism(), MOST_WORKERS);
+  const workers = Math.max(1, options.workers ?? Math.min(availableParallelism(), MOST_WORKERS));
   const prk = new SharedArrayBuffer(artefact.prk.byteLength);
   new Uint8Array(prk).set(artefact.prk);
   const counters = createCounters(workers);
@@ -101,9 +100,9 @@ async function serve(artefact: Artefact, mountpoint: string, options: FuseOption
   return {
     mountpoint: path,
     stats: () => sumCounters(counters),
-    unmount: () => {
+    unmount: async () => {
       end();
-      return closed;
+      await closed;
     },
     closed,
   };
@@ -191,17 +190,11 @@ function cloneDevice(of: number): number {
 }
 
 /**
- * Unmounts by device number, wherever the mount is now: what another process mounted on the same path is left alone. While files are
- * open the connection is ended by force, so that reads fail at once and the keys can go.
+ * Unmounts by device number, wherever the mount is now: what another process mounted on the same path is left alone. The connection is
+ * ended by force. Otherwise an open file, or a copy of the mount in another mount namespace, would keep the threads and their keys.
  */
 function detach(device: string): void {
   for (const row of currentMounts().toReversed()) {
-    if (row.device !== device || row.type !== FUSE_TYPE) continue;
-    try {
-      unmountFilesystem(row.mountpoint, 0);
-    } catch (error) {
-      if (!(error instanceof SystemError) || error.errno !== Errno.EBUSY) continue;
-      unmountFilesystem(row.mountpoint, UnmountFlag.force | UnmountFlag.detach);
-    }
+    if (row.device === device && row.type === FUSE_TYPE) unmountFilesystem(row.mountpoint, UnmountFlag.force | UnmountFlag.detach);
   }
 }

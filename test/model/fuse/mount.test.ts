@@ -350,6 +350,21 @@ for at in range(0, 10 * 65536, 4096):
     await mount.unmount();
   });
 
+  test("ends although another mount namespace has a copy of it", async () => {
+    const sealed = sealTree(bench.file("copied.tar"), small);
+    const mount = await mountFuse(await sealed.open(), bench.mountpoint("copied"));
+    // A child in a namespace of its own, which got its copy of the mount when it started and keeps it while it waits.
+    const child = Bun.spawn(["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo there; read _"], {
+      stdin: "pipe",
+      stdout: "pipe",
+    });
+    expect(Buffer.from((await child.stdout.getReader().read()).value ?? []).toString()).toBe("there\n");
+    await mount.unmount();
+    await mount.closed;
+    child.stdin.end();
+    await child.exited;
+  });
+
   test("ends by itself when somebody else unmounts it", async () => {
     const sealed = sealTree(bench.file("outside.tar"), small);
     const artefact = await sealed.open();
