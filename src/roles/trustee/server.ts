@@ -30,8 +30,8 @@ export function listen({ host, port, tls }: ReturnType<typeof parseTrusteeSettin
       idleTimeout: IDLE_TIMEOUT,
       maxRequestBodySize: MAX_REQUEST_BODY,
       development: false,
-      // With an id, a second server on this port in this process would silently take the first one's place.
-      id: null,
+      // Said, because `development: false` alone makes the runtime share the port with whoever asks for it next.
+      reusePort: false,
       fetch: (request, server) => application.fetch(request, { client: peer(server.requestIP(request)?.address) }),
     });
   } catch (cause) {
