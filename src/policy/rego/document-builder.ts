@@ -7,6 +7,9 @@ export class Conflict extends Error {}
 export class DocumentBuilder {
   readonly #children = new KeyedMembers<Value | DocumentBuilder>();
 
+  /** the sets that grow here; any other set is a rule's finished value */
+  readonly #sets = new Set<unknown>();
+
   /** Puts a value at a path of at least one key. */
   put(path: readonly Value[], value: Value): void {
     const { holder, key } = this.#holder(path);
@@ -21,8 +24,11 @@ export class DocumentBuilder {
   addTo(path: readonly Value[], element: Value): void {
     const { holder, key } = this.#holder(path);
     const old = holder.#node(key);
-    if (old === undefined) holder.#children.set(key, new RegoSet([element]));
-    else if (old instanceof RegoSet) old.add(element);
+    if (old === undefined) {
+      const set = new RegoSet([element]);
+      holder.#sets.add(set);
+      holder.#children.set(key, set);
+    } else if (old instanceof RegoSet && holder.#sets.has(old)) old.add(element);
     else throw new Conflict("rules give one key a set and another value");
   }
 
@@ -39,6 +45,21 @@ export class DocumentBuilder {
 
   #node(key: Value): Value | DocumentBuilder | undefined {
     return this.#children.get(key);
+  }
+
+  /** Takes over what another builder has, below a path. */
+  take(prefix: readonly Value[], from: DocumentBuilder): void {
+    for (const [key, child] of from.#children.all()) {
+      const path = [...prefix, key];
+      if (child instanceof DocumentBuilder) this.take(path, child);
+      else if (from.#sets.has(child)) this.takeSet(path, child as RegoSet);
+      else this.put(path, child);
+    }
+  }
+
+  /** Adds every member of a partial set. */
+  takeSet(path: readonly Value[], set: RegoSet): void {
+    for (const element of set.values()) this.addTo(path, element);
   }
 
   get size(): number {

@@ -126,7 +126,7 @@ class Lexer {
     const parts: (string | Token[])[] = [];
     for (;;) {
       const text = this.#match(TEMPLATE_TEXT[quote])!;
-      const opened = text.replace(/\\([\s\S])/g, (escape, char) => (char === "{" ? "{" : escape));
+      const opened = text.replace(/\\([\s\S])/g, (pair, char) => (char === "{" ? "{" : pair));
       parts.push(quote === '"' ? unquote(`"${opened}"`, at) : opened);
       const end = this.#text[this.#offset];
       if (end === undefined || end === "\n") throw errorAt("policy.parse-error", at, "template string has no end");

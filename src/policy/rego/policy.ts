@@ -80,10 +80,9 @@ const kept = new Map<string, Policy>();
  */
 export function compilePolicy(modules: string | readonly PolicyModule[], options: CompileOptions = {}): Policy {
   const list = typeof modules === "string" ? [{ name: "policy", text: modules }] : modules;
-  const bytes = list.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
-  if (bytes > MAXIMUM_BYTES) {
-    throw new CaiError("policy.limit-exceeded", `the policy has ${bytes} bytes`, { expected: `at most ${MAXIMUM_BYTES} bytes` });
-  }
+  const units = list.reduce((sum, { text }) => sum + text.length, 0);
+  // Text has at least as many bytes as UTF-16 units, so this bounds what is hashed.
+  if (units > MAXIMUM_BYTES) throw tooLong(units);
   const key = keyOf(list, options);
   const known = kept.get(key);
   if (known !== undefined) {
@@ -100,10 +99,19 @@ export function compilePolicy(modules: string | readonly PolicyModule[], options
 /** One text's hash stands for itself; several and their names are hashed together. */
 function keyOf(list: readonly PolicyModule[], { limits }: CompileOptions): string {
   if (list.length === 1 && list[0]!.name === "policy" && limits === undefined) return policyHash(list[0]!.text);
-  return policyHash(JSON.stringify([list.map(({ name, text }) => [name, text]), limits]));
+  return `modules:${policyHash(JSON.stringify([list.map(({ name, text }) => [name, text]), limits]))}`;
+}
+
+function tooLong(bytes: number): CaiError {
+  return new CaiError("policy.limit-exceeded", "the policy is too long", {
+    expected: `at most ${MAXIMUM_BYTES} bytes`,
+    got: `${bytes} or more`,
+  });
 }
 
 function compile(list: readonly PolicyModule[], budget: Budget): Policy {
+  const bytes = list.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  if (bytes > MAXIMUM_BYTES) throw tooLong(bytes);
   try {
     return new CompiledPolicy(new Program(list.map(({ name, text }) => parse(name, text))), budget);
   } catch (error) {

@@ -94,7 +94,25 @@ export class RuleGroup {
   }
 
   #partial(context: Context): Value {
-    const collector = this.kind === "set" ? new RegoSet() : new DocumentBuilder();
+    if (this.kind === "document") return this.collect(context).done();
+    return this.#collected(context, new RegoSet());
+  }
+
+  /** Collects what the rules of a partial document contribute. */
+  collect(context: Context): DocumentBuilder {
+    return this.#collected(context, new DocumentBuilder());
+  }
+
+  /** Runs something that may find rules in conflict, which is then said of this group. */
+  guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw error instanceof Conflict ? this.#conflict(this.at) : error;
+    }
+  }
+
+  #collected<T extends RegoSet | DocumentBuilder>(context: Context, collector: T): T {
     for (const rule of this.rules) {
       const frame: Frame = new Array(rule.size);
       frame[0] = collector;
@@ -105,7 +123,7 @@ export class RuleGroup {
       }
       context.run.members(collector.size);
     }
-    return collector instanceof RegoSet ? collector : collector.done();
+    return collector;
   }
 
   #conflict(at: Position): Error {

@@ -1,7 +1,8 @@
 import type { Context } from "./context.ts";
+import type { DocumentBuilder } from "./document-builder.ts";
 import { errorAt } from "./position.ts";
 import type { RuleGroup } from "./rule-group.ts";
-import { entriesOf, isObject, KeyedMembers, member, objectOf, type Value } from "./value.ts";
+import { entriesOf, isObject, KeyedMembers, member, objectOf, RegoSet, type Value } from "./value.ts";
 
 /** One step of `data`: packages and rules, over base documents. */
 export class RuleTree {
@@ -48,20 +49,47 @@ export class RuleTree {
   /** @returns the document here: rules over base data */
   value(context: Context): Value | undefined {
     if (context.replaced.length > 0 && context.isReplaced(this.path)) return this.#base(context);
-    const own = this.group === undefined || this.group.kind === "function" ? undefined : this.group.value(context);
-    if (this.children.size === 0 && own !== undefined) return own;
+    const { group } = this;
+    if (group !== undefined && group.kind !== "function" && this.children.size === 0) return group.value(context) ?? this.#base(context);
     const base = this.#base(context);
-    if (this.group?.kind === "function" && this.children.size === 0) return base;
-    if (this.group !== undefined && this.group.kind !== "document" && this.group.kind !== "function") return base;
+    if (group?.kind === "function" && this.children.size === 0) return base;
     const members = new KeyedMembers<Value>();
-    for (const document of [base, own]) {
+    const overlay = (document: Value | undefined) => {
       if (document !== undefined && isObject(document)) for (const [key, value] of entriesOf(document)) members.set(key, value);
+    };
+    overlay(base);
+    if (group?.kind === "document") {
+      overlay(this.#merged(context, group));
+      return objectOf(members);
     }
     for (const [name, child] of this.children) {
       const value = child.value(context);
       if (value !== undefined) members.set(name, value);
     }
     return objectOf(members);
+  }
+
+  /** A partial document and the rules at constant paths inside it, which must not contradict each other. */
+  #merged(context: Context, group: RuleGroup): Value {
+    return group.guarded(() => {
+      const builder = group.collect(context);
+      for (const [name, child] of this.children) child.#contribute(context, builder, [name]);
+      return builder.done();
+    });
+  }
+
+  #contribute(context: Context, builder: DocumentBuilder, path: readonly string[]): void {
+    const { group } = this;
+    if (context.isReplaced(this.path)) {
+      const base = this.#base(context);
+      if (base !== undefined) builder.put(path, base);
+      return;
+    }
+    const value = group?.kind === "complete" || group?.kind === "set" ? group.value(context) : undefined;
+    if (group?.kind === "document") builder.take(path, group.collect(context));
+    else if (value instanceof RegoSet && group?.kind === "set") builder.takeSet(path, value);
+    else if (value !== undefined) builder.put(path, value);
+    for (const [name, child] of this.children) child.#contribute(context, builder, [...path, name]);
   }
 
   #base(context: Context): Value | undefined {

@@ -48,6 +48,7 @@ function unifyPatterns(generator: Generator, left: Node, right: Node, plan: Plan
 function entryOf(object: Node & { readonly kind: "object" }, key: Node): Node | undefined {
   const wanted = constantOf(key);
   return object.entries.find(([other]) => {
+    if (key.kind === "local" && other.kind === "local") return key.local === other.local;
     const name = constantOf(other);
     return wanted !== undefined && name !== undefined && equal(wanted, name);
   })?.[1];

@@ -52,7 +52,7 @@ function parseDuration(text: string): bigint {
 }
 
 function checked(nanoseconds: bigint): bigint {
-  if (nanoseconds > LARGEST || nanoseconds < -LARGEST) throw new BuiltinFailure("time out of range");
+  if (nanoseconds > LARGEST || nanoseconds < -LARGEST - 1n) throw new BuiltinFailure("time out of range");
   return nanoseconds;
 }
 
