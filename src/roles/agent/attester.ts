@@ -10,7 +10,7 @@ import { loadSimulatedTd, simulatedTdxAttester } from "../../tee/tdx/index.ts";
  * @throws CaiError `agent.no-tee` where this machine is none, or what reading the state throws
  */
 export async function selectAttester({ simulatedTdx }: { readonly simulatedTdx?: string } = {}): Promise<Attester> {
-  if (simulatedTdx !== undefined) return simulatedTdxAttester(await loadSimulatedTd(simulatedTdx));
+  if (simulatedTdx !== undefined) return simulatedTdxAttester(loadSimulatedTd(simulatedTdx));
   throw new CaiError("agent.no-tee", "this version gets evidence from no hardware", {
     expected: "a simulated TD named with --simulated-tdx",
     hint: "make one with `cai sim tdx init`",
