@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { CaiError, Errno, filesystemMagic, SystemError, UnmountFlag, unmountFilesystem } from "../system/index.ts";
+import { hasMountRight } from "./fuse/available.ts";
+import { findHelper, unmountByHelper } from "./fuse/fusermount.ts";
 import { mountAt, parseMountTable } from "./mount-table.ts";
 import { errorCode } from "./source.ts";
 
@@ -66,7 +68,9 @@ function detachStale(path: string): void {
     const top = mountAt(currentMounts(), path);
     if (top?.type !== FUSE_TYPE || isServed(path)) return;
     try {
-      unmountFilesystem(path, UnmountFlag.detach);
+      const helper = hasMountRight() ? undefined : findHelper();
+      if (helper === undefined) unmountFilesystem(path, UnmountFlag.detach);
+      else unmountByHelper(helper, path);
     } catch (cause) {
       throw new CaiError("model.mountpoint-busy", `a mount on ${path} has lost its server and cannot be taken away`, {
         got: errorCode(cause),

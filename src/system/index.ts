@@ -46,6 +46,7 @@ export {
   UnmountFlag,
   unmountFilesystem,
 } from "./libc-mount.ts";
+export { receiveDescriptor, socketPair } from "./libc-socket.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
 export { selfCommand } from "./self.ts";
 export { activeSwap } from "./swap.ts";

@@ -1,5 +1,6 @@
 import { constants, readFileSync } from "node:fs";
 import { closeDescriptor, openDevice, SystemError } from "../../system/index.ts";
+import { findHelper } from "./fusermount.ts";
 
 /** The device that a file system's server talks to the kernel through. */
 export const FUSE_DEVICE = "/dev/fuse";
@@ -14,11 +15,16 @@ export function fuseAvailable(): { readonly available: boolean; readonly why?: s
   } catch (error) {
     return { available: false, why: deviceProblem(error) };
   }
-  if (mayMount(readFileSync("/proc/self/status", "utf8"))) return { available: true };
+  if (hasMountRight() || findHelper() !== undefined) return { available: true };
   return {
     available: false,
-    why: "this process may not mount: it lacks CAP_SYS_ADMIN (run it as root, or give the container that capability)",
+    why: "this process may not mount: it lacks CAP_SYS_ADMIN (run it as root, or give the container that capability), and fusermount3 is not installed",
   };
+}
+
+/** Whether this process may call mount(2) itself. */
+export function hasMountRight(): boolean {
+  return mayMount(readFileSync("/proc/self/status", "utf8"));
 }
 
 /** @param status  the text of /proc/self/status */

@@ -1,4 +1,4 @@
-import { constants, writeFileSync } from "node:fs";
+import { constants, existsSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import {
   CaiError,
@@ -19,8 +19,9 @@ import type { Mount, MountOptions } from "../mount.ts";
 import { mountAt } from "../mount-table.ts";
 import { currentMounts, FUSE_TYPE, holdMountpoint, MOUNT_SOURCE, prepareMountpoint } from "../mountpoint.ts";
 import { type Access, accessFor } from "./access.ts";
-import { FUSE_DEVICE, fuseAvailable } from "./available.ts";
+import { FUSE_DEVICE, fuseAvailable, hasMountRight } from "./available.ts";
 import { createCounters, sumCounters } from "./counters.ts";
+import { findHelper, mountByHelper, unmountByHelper } from "./fusermount.ts";
 import { MAX_READ, type Negotiated, negotiate } from "./init.ts";
 import { FuseThreads } from "./threads.ts";
 
@@ -86,7 +87,7 @@ async function serve(artefact: Artefact, mountpoint: string, options: FuseOption
   };
   let connection: Connection;
   try {
-    connection = connect(path, access, workers, options.readAheadKb ?? READ_AHEAD_KB);
+    connection = await connect(path, access, workers, options.readAheadKb ?? READ_AHEAD_KB);
   } catch (error) {
     await cleanUp();
     throw error;
@@ -122,19 +123,15 @@ interface Connection {
   readonly negotiated: Negotiated;
 }
 
-function connect(path: string, access: Access, workers: number, readAheadKb: number): Connection {
+async function connect(path: string, access: Access, workers: number, readAheadKb: number): Promise<Connection> {
   const devices: number[] = [];
   let mounted: string | undefined;
   try {
-    const first = openDevice(FUSE_DEVICE, constants.O_RDWR);
+    const helper = hasMountRight() ? undefined : findHelper();
+    const first =
+      helper === undefined ? openDevice(FUSE_DEVICE, constants.O_RDWR) : await mountByHelper(helper, path, helperOptions(access));
     devices.push(first);
-    mountFilesystem({
-      source: MOUNT_SOURCE,
-      target: path,
-      type: FUSE_TYPE,
-      flags: MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec,
-      data: mountData(first, access),
-    });
+    if (helper === undefined) mountDevice(first, path, access);
     const row = mountAt(currentMounts(), path);
     if (row?.type !== FUSE_TYPE) throw new CaiError("model.mount-failed", `the mount on ${path} is not in the table of mounts`);
     mounted = row.device;
@@ -151,9 +148,32 @@ function connect(path: string, access: Access, workers: number, readAheadKb: num
   }
 }
 
-function mountData(fd: number, access: Access): string {
+function mountDevice(fd: number, path: string, access: Access): void {
   const user = `user_id=${process.getuid?.() ?? 0},group_id=${process.getgid?.() ?? 0}`;
-  return `fd=${fd},rootmode=40000,${user},default_permissions,max_read=${MAX_READ}${access.others ? ",allow_other" : ""}`;
+  mountFilesystem({
+    source: MOUNT_SOURCE,
+    target: path,
+    type: FUSE_TYPE,
+    flags: MountFlag.readOnly | MountFlag.noSuid | MountFlag.noDev | MountFlag.noExec,
+    data: [`fd=${fd},rootmode=40000,${user}`, ...protocolOptions(access)].join(","),
+  });
+}
+
+/** What fusermount3 does not say by itself. */
+function helperOptions(access: Access): string[] {
+  return [
+    "ro",
+    "nosuid",
+    "nodev",
+    "noexec",
+    `fsname=${MOUNT_SOURCE}`,
+    `subtype=${FUSE_TYPE.replace("fuse.", "")}`,
+    ...protocolOptions(access),
+  ];
+}
+
+function protocolOptions(access: Access): string[] {
+  return ["default_permissions", `max_read=${MAX_READ}`, ...(access.others ? ["allow_other"] : [])];
 }
 
 /** Answers INIT, which the kernel has queued before mount(2) returned. */
@@ -194,7 +214,21 @@ function cloneDevice(of: number): number {
  * ended by force. Otherwise an open file, or a copy of the mount in another mount namespace, would keep the threads and their keys.
  */
 function detach(device: string): void {
+  const direct = hasMountRight();
+  const helper = direct ? undefined : findHelper();
   for (const row of currentMounts().toReversed()) {
-    if (row.device === device && row.type === FUSE_TYPE) unmountFilesystem(row.mountpoint, UnmountFlag.force | UnmountFlag.detach);
+    if (row.device !== device || row.type !== FUSE_TYPE) continue;
+    if (helper === undefined) {
+      unmountFilesystem(row.mountpoint, UnmountFlag.force | UnmountFlag.detach);
+    } else {
+      abortConnection(device);
+      unmountByHelper(helper, row.mountpoint);
+    }
   }
+}
+
+/** A user cannot force an unmount, but can end the connection. Where that file system is not mounted, open files are waited for. */
+function abortConnection(device: string): void {
+  const file = `/sys/fs/fuse/connections/${device.split(":")[1]}/abort`;
+  if (existsSync(file)) writeFileSync(file, "1");
 }

@@ -1,4 +1,4 @@
-import { dlopen, type Library, type Pointer, read } from "bun:ffi";
+import { dlopen, FFIType, type Library, type Pointer, read } from "bun:ffi";
 import { CaiError } from "../error.ts";
 
 /**
@@ -9,16 +9,18 @@ const SIGNATURES = {
   __errno_location: { args: [], returns: "ptr" },
   open: { args: ["ptr", "i32", "u32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
-  read: { args: ["i32", "ptr", "u64_fast"], returns: "i64_fast" },
-  write: { args: ["i32", "ptr", "u64_fast"], returns: "i64_fast" },
-  writev: { args: ["i32", "ptr", "i32"], returns: "i64_fast" },
-  pread: { args: ["i32", "ptr", "u64_fast", "i64_fast"], returns: "i64_fast" },
-  ioctl: { args: ["i32", "u64_fast", "ptr"], returns: "i32" },
+  read: { args: ["i32", "ptr", FFIType.u64_fast], returns: FFIType.i64_fast },
+  write: { args: ["i32", "ptr", FFIType.u64_fast], returns: FFIType.i64_fast },
+  writev: { args: ["i32", "ptr", "i32"], returns: FFIType.i64_fast },
+  pread: { args: ["i32", "ptr", FFIType.u64_fast, FFIType.i64_fast], returns: FFIType.i64_fast },
+  ioctl: { args: ["i32", FFIType.u64_fast, "ptr"], returns: "i32" },
+  socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+  recvmsg: { args: ["i32", "ptr", "i32"], returns: FFIType.i64_fast },
   flock: { args: ["i32", "i32"], returns: "i32" },
-  mount: { args: ["ptr", "ptr", "ptr", "u64_fast", "ptr"], returns: "i32" },
+  mount: { args: ["ptr", "ptr", "ptr", FFIType.u64_fast, "ptr"], returns: "i32" },
   umount2: { args: ["ptr", "i32"], returns: "i32" },
   statfs: { args: ["ptr", "ptr"], returns: "i32" },
-  prctl: { args: ["i32", "u64_fast", "u64_fast", "u64_fast", "u64_fast"], returns: "i32" },
+  prctl: { args: ["i32", FFIType.u64_fast, FFIType.u64_fast, FFIType.u64_fast, FFIType.u64_fast], returns: "i32" },
   getrlimit: { args: ["i32", "ptr"], returns: "i32" },
   setrlimit: { args: ["i32", "ptr"], returns: "i32" },
 } as const;

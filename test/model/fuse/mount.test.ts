@@ -418,6 +418,32 @@ print(*seen)`,
     expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(mountpoint);
   });
 
+  test.skipIf(!existsSync("/usr/bin/fusermount3"))("is made for an ordinary user by fusermount3, for that user only", async () => {
+    const own = bench.mountpoint("rootless");
+    const mountpoint = bench.mountpoint("rootless/mnt");
+    await run(["chmod", "755", bench.folder]);
+    await run(["chown", "-R", "65534:65534", own]);
+    const node = bench.file("device");
+    await run(["mknod", "-m", "666", node, "c", "10", "229"]);
+    // Only in a mount namespace of its own is the device open to everybody.
+    const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const server = [...user, process.execPath, join(import.meta.dir, "serve.ts"), join(own, "served.tar"), mountpoint];
+    const child = Bun.spawn(["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /dev/fuse && exec "$@"', node, ...server], {
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    const { value } = await child.stdout.getReader().read();
+    expect(Buffer.from(value ?? []).toString()).toBe("ready\n");
+    const inside = ["nsenter", "-t", String(child.pid), "-m"];
+    expect((await run([...inside, ...user, "cat", join(mountpoint, "a")])).out.equals(bytesOf(200_000, 9))).toBe(true);
+    expect((await run([...inside, "cat", join(mountpoint, "a")])).err).toContain("Permission denied");
+    expect((await run([...inside, "cat", "/proc/self/mounts"])).out.toString()).toMatch(
+      new RegExp(`cai-model ${mountpoint} fuse.cai ro,nosuid,nodev,noexec,`),
+    );
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(0);
+  });
+
   test("is refused where it would hide, cover or miss something, and leaves no key behind", async () => {
     const sealed = sealTree(bench.file("refused.tar"), small);
     const refused = async (mountpoint: string) => {

@@ -7,5 +7,6 @@ const [, , file = "", mountpoint = ""] = process.argv;
 hardenProcess();
 const sealed = sealTree(file, [{ path: "a", bytes: bytesOf(200_000, 9) }]);
 const mount = await mountFuse(await sealed.open(), mountpoint);
+process.on("SIGTERM", () => mount.unmount());
 process.stdout.write("ready\n");
 await mount.closed;
