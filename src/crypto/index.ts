@@ -7,7 +7,6 @@ export {
   type Sign,
 } from "./certificate-builder.ts";
 export { checkIssued, checkPlace, checkRevocationListIssuer, checkRevocationListSignature } from "./certificate-chain.ts";
-export { concatKdf } from "./concat-kdf.ts";
 export {
   decodeBase64,
   decodeBase64Tolerant,
@@ -29,9 +28,7 @@ export {
   publicJwkOf,
   publicKeyOf,
   type RsaPublicJwk,
-  sameKey,
 } from "./jwk.ts";
-export { unwrapKey, wrapKey } from "./key-wrap.ts";
 export { parseRevocationList, type RevocationList } from "./x509/crl.ts";
 export { contextTag, DerReader, TAG } from "./x509/der.ts";
 export { encodeBoolean, encodeElement, encodeOctets, encodeOid, encodeSequence, encodeUnsigned } from "./x509/der-writer.ts";

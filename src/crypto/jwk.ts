@@ -91,11 +91,6 @@ export function jwkThumbprint(jwk: PublicJwk): string {
   );
 }
 
-/** @returns true where two JWKs are the same key, whatever `alg` says */
-export function sameKey(a: PublicJwk, b: PublicJwk): boolean {
-  return jwkThumbprint(a) === jwkThumbprint(b);
-}
-
 function requiredMembers(jwk: PublicJwk): Readonly<Record<string, string>> {
   switch (jwk.kty) {
     case "EC":

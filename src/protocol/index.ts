@@ -46,7 +46,6 @@ export {
   signedBytes,
 } from "./response-signature.ts";
 export {
-  deviceRuntimeData,
   type EvidencePurpose,
   HASH_ALGORITHMS,
   type HashAlgorithm,
@@ -71,4 +70,4 @@ export {
   type TokenExpectation,
   teeKeyInToken,
 } from "./token.ts";
-export { formatTrusteePin, parseTrusteePin, type TrusteePin } from "./trustee-pin.ts";
+export { parseTrusteePin, type TrusteePin } from "./trustee-pin.ts";

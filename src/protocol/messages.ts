@@ -27,13 +27,10 @@ export interface RcarRequest {
   readonly tee: string;
   /** true where the guest offers tagged binding (security.md §3.3) */
   readonly offersTagged: boolean;
-  /** names as the guest lists them; empty where it lists none */
-  readonly hashAlgorithms: readonly string[];
 }
 
 const requestMessage = z.object({ version: z.string().min(1).max(32), tee: teeName, "extra-params": jsonValue });
 const requestParams = z.object({
-  "supported-hash-algorithms": z.array(z.string().max(32)).max(32).optional().catch(undefined),
   cai: z
     .object({ v: z.literal(1) })
     .optional()
@@ -44,12 +41,7 @@ const requestParams = z.object({
 export function parseRequest(bytes: Uint8Array): RcarRequest {
   const message = parseWith(requestMessage, parseJsonText(bytes, "auth request", MESSAGE_LIMITS.request), "auth request");
   const params = requestParams.safeParse(message["extra-params"]).data;
-  return {
-    version: message.version,
-    tee: message.tee,
-    offersTagged: params?.cai !== undefined,
-    hashAlgorithms: params?.["supported-hash-algorithms"] ?? [],
-  };
+  return { version: message.version, tee: message.tee, offersTagged: params?.cai !== undefined };
 }
 
 /** @returns the body of POST auth; upstream trustees ignore the `cai` offer */

@@ -53,11 +53,6 @@ export function rcarRuntimeData({ nonce, teeKey, additionalEvidence, tid }: Rcar
   };
 }
 
-/** @returns the data whose hash is the report data of each device's evidence (agent.md §3.4) */
-export function deviceRuntimeData({ nonce, teeKey }: Pick<RcarBinding, "nonce" | "teeKey">): JsonObject {
-  return { nonce, "tee-pubkey": teeKeyJson(teeKey) };
-}
-
 /** The `cai` member of hashed data: this evidence is for RCAR at one trustee (security.md §3.3). */
 export const caiBinding = z.strictObject({ purpose: z.literal("rcar"), tid });
 

@@ -1,4 +1,4 @@
-import { decodeBase64Tolerant, encodeBase64Url } from "../crypto/index.ts";
+import { decodeBase64Tolerant } from "../crypto/index.ts";
 import { CaiError } from "../system/index.ts";
 
 /** What a trustee is recognised by (security.md §3.4). */
@@ -19,11 +19,6 @@ export function parseTrusteePin(text: string): TrusteePin {
   const encoded = /^spki:sha256:([A-Za-z0-9+/_-]{43}=?)$/.exec(text)?.[1];
   if (encoded !== undefined) return { kind: "spki", digest: spkiDigest(encoded, text) };
   throw invalid(text);
-}
-
-/** @returns the text that `parseTrusteePin` reads */
-export function formatTrusteePin(pin: TrusteePin): string {
-  return pin.kind === "tid" ? `tid:${pin.tid}` : `spki:sha256:${encodeBase64Url(pin.digest)}`;
 }
 
 function spkiDigest(encoded: string, text: string): Uint8Array {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { decodeHex, encodeHex, unwrapKey, wrapKey } from "../../src/crypto/index.ts";
+import { decodeHex, encodeHex } from "../../src/crypto/index.ts";
+import { unwrapKey, wrapKey } from "../../src/crypto/key-wrap.ts";
 import { rejection } from "../rejection.ts";
 
 const KEK = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";

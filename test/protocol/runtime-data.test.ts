@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { encodeHex } from "../../src/crypto/index.ts";
 import {
   checkBinding,
-  deviceRuntimeData,
   encodeAttestation,
   isReservedReportData,
   parseAttestation,
@@ -13,6 +12,7 @@ import {
   rcarRuntimeData,
   reportDataOf,
   runtimeDataDigest,
+  teeKeyJson,
 } from "../../src/protocol/index.ts";
 import type { JsonObject } from "../../src/system/index.ts";
 import { rejection } from "../rejection.ts";
@@ -110,7 +110,7 @@ describe("one purpose for one piece of evidence", () => {
   const forms: readonly (readonly [purpose: string, data: JsonObject])[] = [
     ["rcar", rcarRuntimeData(binding)],
     ["rcar", rcarRuntimeData({ ...binding, tid: TID })],
-    ["rcar-device", deviceRuntimeData(binding)],
+    ["rcar-device", { nonce: "n", "tee-pubkey": teeKeyJson(teeKey) }],
     ["rats-tls", { "pubkey-hash": "ab" }],
     ["rats-tls", { "pubkey-hash": "ab", challenge_token: "t" }],
     ["ohttp-key", { hpke_key_config: "ab" }],

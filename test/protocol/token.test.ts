@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import {
   attestedKeyForRelease,
   type CaiTokenMember,
-  deviceRuntimeData,
   EAR_PROFILE,
   type EarClaims,
   parseEarClaims,
@@ -10,6 +9,7 @@ import {
   readUnverifiedClaims,
   type TokenExpectation,
   teeKeyInToken,
+  teeKeyJson,
 } from "../../src/protocol/index.ts";
 import type { JsonObject } from "../../src/system/index.ts";
 import { rejection } from "../rejection.ts";
@@ -92,7 +92,7 @@ describe("attestation tokens", () => {
     ["kbs.token-not-fresh", "is bound to no nonce", claims({ cai: { ...cai, fresh: "none" } })],
     ["kbs.token-not-fresh", "is bound to a challenge only", claims({ cai: { ...cai, fresh: "challenge" } })],
     ["kbs.token-malformed", "has its key in a device's submodule only", { ...claims(), submods: { gpu0: claims().submods["cpu0"]! } }],
-    ["kbs.evidence-purpose", "is about a device", claims({}, { runtime_data_claims: deviceRuntimeData({ nonce: "n", teeKey }) })],
+    ["kbs.evidence-purpose", "is about a device", claims({}, { runtime_data_claims: { nonce: "n", "tee-pubkey": teeKeyJson(teeKey) } })],
     ["kbs.evidence-purpose", "is about a TLS key", claims({}, { runtime_data_claims: { "pubkey-hash": "ab" } })],
     ["kbs.evidence-purpose", "is about a superset", claims({}, { runtime_data_claims: { ...runtimeData, "pubkey-hash": "ab" } })],
     ["kbs.evidence-purpose", "is about nothing", claims({}, { runtime_data_claims: null })],
@@ -115,7 +115,14 @@ describe("attestation tokens", () => {
   test("claims are read from a JWT whoever signed it, and from nothing else", () => {
     const payload = Buffer.from('{"a":1}').toString("base64url");
     expect(readUnverifiedClaims(`e30.${payload}.AAAA`)).toEqual({ a: 1 });
-    for (const token of ["", "a.b.c", "e30.e30", `e30.${Buffer.from("[]").toString("base64url")}.AA`]) {
+    for (const token of [
+      "",
+      "a.b.c",
+      "e30.e30",
+      `e30.${payload}.AA\r\nx: y`,
+      `e30.${payload}.AAAA\n`,
+      `e30.${Buffer.from("[]").toString("base64url")}.AA`,
+    ]) {
       expect(rejection(() => readUnverifiedClaims(token)).id).toBe("kbs.token-malformed");
     }
   });

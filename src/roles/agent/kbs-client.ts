@@ -64,6 +64,8 @@ export function createKbsClient(settings: KbsClientSettings): KbsClient {
       simulated: settings.attester.simulated,
       binding: session.tagged ? "tagged" : "plain",
     });
+    if (!session.tagged)
+      logger.warn("the trustee takes no tagged evidence, so it cannot tell this agent's from other evidence of this machine");
     return session;
   }
 

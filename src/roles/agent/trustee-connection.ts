@@ -22,7 +22,7 @@ export interface TrusteeSettings {
   readonly createHttp?: (options: HttpClientOptions) => HttpClient;
 }
 
-export interface RetrySettings {
+interface RetrySettings {
   /** how often a trustee that is away or busy is asked in all; default 5 (agent.md §3.3) */
   readonly attempts?: number;
   /** milliseconds between two attempts; default 1000 */
@@ -30,7 +30,7 @@ export interface RetrySettings {
 }
 
 /** One request to the trustee. */
-export interface TrusteeRequest {
+interface TrusteeRequest {
   readonly method: "GET" | "POST";
   /** path below `/kbs/v0`, with its leading slash */
   readonly path: string;
