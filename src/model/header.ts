@@ -142,13 +142,12 @@ function parseSlot(value: unknown, number: number): Slot {
 }
 
 /**
- * The resource path `repository/type/tag` of a KBS address. Its host part is ignored, as the file that names it is not trusted (I29).
+ * The resource path `repository/type/tag` of a KBS address (trustee.md: letters, digits, `_`, `-`, and `.` but not in front). Its host part is ignored, as the file that names it is not trusted (I29).
  *
  * @returns undefined where `uri` is no such address
  */
 export function resourcePath(uri: string): string | undefined {
-  const path = /^kbs:\/\/[^/]*\/([A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+)$/.exec(uri)?.[1];
-  return path?.split("/").some((part) => part === "." || part === "..") ? undefined : path;
+  return /^kbs:\/\/[^/]*\/((?:[\w-][\w.-]*\/){2}[\w-][\w.-]*)$/.exec(uri)?.[1];
 }
 
 function bytesAt(object: Record<string, unknown>, member: string, place: string, length?: number): Uint8Array {

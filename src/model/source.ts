@@ -1,5 +1,4 @@
-import { constants, read } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, read } from "node:fs";
 import { CaiError } from "../system/index.ts";
 
 /** Where the bytes of an archive come from. Offsets and sizes are in bytes and below 2^53. */
@@ -27,15 +26,21 @@ export interface FileSource extends BlockSource {
  * @throws CaiError `cli.input-unreadable` where it is missing, not permitted or no regular file
  */
 export async function openFileSource(path: string): Promise<FileSource> {
-  let handle: FileHandle | undefined;
+  let fd: number | undefined;
   try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stat = await handle.stat();
+    const opened = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    fd = opened;
+    const stat = fstatSync(opened);
     if (!stat.isFile()) throw new CaiError("cli.input-unreadable", `${path} is not a regular file`);
-    const opened = handle;
-    return { ...attachFileSource(path, handle.fd, stat.size), close: () => opened.close() };
+    let isOpen = true;
+    const close = async () => {
+      // A second close would hit whatever has the number by then.
+      if (isOpen) closeSync(opened);
+      isOpen = false;
+    };
+    return { ...attachFileSource(path, opened, stat.size), close };
   } catch (cause) {
-    await handle?.close();
+    if (fd !== undefined) closeSync(fd);
     if (cause instanceof CaiError) throw cause;
     throw new CaiError("cli.input-unreadable", `${path} cannot be opened`, { got: errorCode(cause), cause });
   }
