@@ -1,5 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, readSync, openSync, closeSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { CAI, cai, caiError, caiJson, hasFuse, removeScratch, scratch, start, stopAll } from "./cai.ts";
 import { diffTrees, writeTree } from "./tree.ts";
@@ -30,7 +42,9 @@ function flipByte(path: string, at: number): void {
   const byte = new Uint8Array(1);
   readSync(file, byte, 0, 1, at);
   closeSync(file);
-  const bytes = Bun.spawnSync(["dd", `of=${path}`, "bs=1", `seek=${at}`, "count=1", "conv=notrunc", "status=none"], { stdin: new Uint8Array([byte[0]! ^ 1]) });
+  const bytes = Bun.spawnSync(["dd", `of=${path}`, "bs=1", `seek=${at}`, "count=1", "conv=notrunc", "status=none"], {
+    stdin: new Uint8Array([byte[0]! ^ 1]),
+  });
   if (bytes.exitCode !== 0) throw new Error(bytes.stderr.toString());
 }
 
@@ -47,14 +61,18 @@ describe("an encrypted tree of many kinds of files", () => {
     expect(listed).toEqual(["cai-model.json", "data/00000000", "data/00000001", "index"]);
   }, 120_000);
 
-  test.if(hasFuse)("is mounted as the very same tree", async () => {
-    const mountpoint = join(folder, "mnt");
-    mkdirSync(mountpoint);
-    const mount = await start(["agent", "mount", "--model", enc, mountpoint, "--key-file", key]);
-    expect(diffTrees(plain, mountpoint)).toBe("");
-    expect(await mount.kill("SIGTERM")).toBe(0);
-    expect(readdirSync(mountpoint)).toEqual([]);
-  }, 120_000);
+  test.if(hasFuse)(
+    "is mounted as the very same tree",
+    async () => {
+      const mountpoint = join(folder, "mnt");
+      mkdirSync(mountpoint);
+      const mount = await start(["agent", "mount", "--model", enc, mountpoint, "--key-file", key]);
+      expect(diffTrees(plain, mountpoint)).toBe("");
+      expect(await mount.kill("SIGTERM")).toBe(0);
+      expect(readdirSync(mountpoint)).toEqual([]);
+    },
+    120_000,
+  );
 
   test("tells its header without the key, and no name of a file", async () => {
     const { stdout } = await cai(["model", "inspect", enc]);
@@ -70,7 +88,10 @@ describe("a bad artefact or key", () => {
   test("of another key is refused before any data key is used", async () => {
     const other = join(folder, "other-key");
     writeFileSync(other, new Uint8Array(32).fill(7), { mode: 0o600 });
-    expect(await caiError(["model", "verify", enc, "--key-file", other, "--accept-unpinned-root"])).toMatchObject({ status: 3, id: "model.key-wrong" });
+    expect(await caiError(["model", "verify", enc, "--key-file", other, "--accept-unpinned-root"])).toMatchObject({
+      status: 3,
+      id: "model.key-wrong",
+    });
   });
 
   test("with a key file that others may read is refused", async () => {
@@ -91,32 +112,45 @@ describe("a bad artefact or key", () => {
     expect([status, id]).toEqual([3, "model.block-corrupt"]);
     expect(message).toMatch(/weights\.bin.*\d+/);
     const out = join(folder, "never");
-    expect(await caiError(["model", "decrypt", flipped, "--key-file", key, "-o", out])).toMatchObject({ status: 3, id: "model.block-corrupt" });
+    expect(await caiError(["model", "decrypt", flipped, "--key-file", key, "-o", out])).toMatchObject({
+      status: 3,
+      id: "model.block-corrupt",
+    });
     expect(existsSync(join(out, "weights.bin"))).toBe(false);
     removeScratch(flipped);
   }, 60_000);
 
-  test.if(hasFuse)("with one flipped bit gives an input/output error for that block and the right bytes elsewhere", async () => {
-    const at = statSync(enc).size - 64 * 1024 * 1024;
-    const flipped = changed("flipped-mount.tar", (path) => flipByte(path, at));
-    const mountpoint = join(folder, "mnt-flipped");
-    mkdirSync(mountpoint);
-    const mount = await start(["agent", "mount", "--model", flipped, mountpoint, "--key-file", key]);
-    const compare = Bun.spawnSync(["cmp", join(plain, "weights.bin"), join(mountpoint, "weights.bin")]);
-    expect(compare.stderr.toString()).toContain("Input/output error");
-    expect(compare.stdout.toString()).not.toContain("differ");
-    expect(Bun.spawnSync(["diff", "-r", join(plain, "small"), join(mountpoint, "small")]).stdout.toString()).toBe("");
-    expect(await mount.kill("SIGTERM")).toBe(0);
-    expect(mount.log()).toContain("model.block-corrupt");
-    removeScratch(flipped);
-  }, 60_000);
+  test.if(hasFuse)(
+    "with one flipped bit gives an input/output error for that block and the right bytes elsewhere",
+    async () => {
+      const at = statSync(enc).size - 64 * 1024 * 1024;
+      const flipped = changed("flipped-mount.tar", (path) => flipByte(path, at));
+      const mountpoint = join(folder, "mnt-flipped");
+      mkdirSync(mountpoint);
+      const mount = await start(["agent", "mount", "--model", flipped, mountpoint, "--key-file", key]);
+      const compare = Bun.spawnSync(["cmp", join(plain, "weights.bin"), join(mountpoint, "weights.bin")]);
+      expect(compare.stderr.toString()).toContain("Input/output error");
+      expect(compare.stdout.toString()).not.toContain("differ");
+      expect(Bun.spawnSync(["diff", "-r", join(plain, "small"), join(mountpoint, "small")]).stdout.toString()).toBe("");
+      expect(await mount.kill("SIGTERM")).toBe(0);
+      expect(mount.log()).toContain("model.block-corrupt");
+      removeScratch(flipped);
+    },
+    60_000,
+  );
 });
 
 describe("encrypting", () => {
   test("never overwrites an artefact or a key", async () => {
     const before = statSync(enc).mtimeMs;
-    expect(await caiError(["model", "encrypt", plain, "-o", enc, "--key-file", join(folder, "k2")])).toMatchObject({ status: 2, id: "cli.output-exists" });
-    expect(await caiError(["model", "encrypt", plain, "-o", join(folder, "e2.tar"), "--key-file", key])).toMatchObject({ status: 2, id: "cli.output-exists" });
+    expect(await caiError(["model", "encrypt", plain, "-o", enc, "--key-file", join(folder, "k2")])).toMatchObject({
+      status: 2,
+      id: "cli.output-exists",
+    });
+    expect(await caiError(["model", "encrypt", plain, "-o", join(folder, "e2.tar"), "--key-file", key])).toMatchObject({
+      status: 2,
+      id: "cli.output-exists",
+    });
     expect(statSync(enc).mtimeMs).toBe(before);
     expect(existsSync(join(folder, "k2"))).toBe(false);
     expect(existsSync(join(folder, "e2.tar"))).toBe(false);
@@ -138,7 +172,9 @@ describe("encrypting", () => {
   }, 60_000);
 
   test("says which input is missing or of the wrong kind", async () => {
-    expect(await caiError(["model", "encrypt", join(folder, "absent"), "-o", join(folder, "x.tar"), "--key-file", join(folder, "x.key")])).toMatchObject({ status: 2, id: "cli.input-unreadable" });
+    expect(
+      await caiError(["model", "encrypt", join(folder, "absent"), "-o", join(folder, "x.tar"), "--key-file", join(folder, "x.key")]),
+    ).toMatchObject({ status: 2, id: "cli.input-unreadable" });
     expect(await caiError(["model", "encrypt", plain, "-o", join(folder, "x.tar")])).toMatchObject({ status: 2, id: "cli.usage" });
   });
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as ort from "onnxruntime-web";
-import { caiJson, hasFuse, removeScratch, stopAll, start } from "./cai.ts";
+import { caiJson, hasFuse, removeScratch, start, stopAll } from "./cai.ts";
 import { startWorld, type World } from "./world.ts";
 
 const NETWORK = "silero_vad_v5.onnx";
@@ -18,8 +18,13 @@ async function infer(path: string): Promise<number[]> {
   const probabilities: number[] = [];
   for (let frame = 0; frame < 62; frame++) {
     const audio = Float32Array.from({ length: FRAME }, (_, i) => Math.sin(((frame * FRAME + i) * (80 + frame)) / 16_000) * 0.6);
-    const result = await session.run({ input: new ort.Tensor("float32", audio, [1, FRAME]), state, sr: new ort.Tensor("int64", BigInt64Array.of(SAMPLE_RATE), []) });
-    probabilities.push((result["output"]?.data as Float32Array)[0] ?? Number.NaN);
+    const result = await session.run({
+      input: new ort.Tensor("float32", audio, [1, FRAME]),
+      state,
+      sr: new ort.Tensor("int64", BigInt64Array.of(SAMPLE_RATE), []),
+    });
+    const output = result["output"]!.data as Float32Array;
+    probabilities.push(output[0]!);
     state = result["stateN"] as typeof state;
   }
   await session.release();

@@ -11,9 +11,21 @@ export function writeTree(folder: string, bigBytes: number): void {
   const small = join(folder, "small");
   mkdirSync(small);
   for (let i = 0; i < 2000; i++) writeFileSync(join(small, `shard-${i}.json`), JSON.stringify({ i, text: "x".repeat(i % 700) }));
-  const names = ["模型.bin", "модель.txt", "é-precomposed", "e\u0301-decomposed", "emoji-🦙.gguf", "space and 'quotes' \"double\"", "-leading-hyphen", "ünïcödé.safetensors", "percent%20.txt", "x".repeat(255)];
+  const names = [
+    "模型.bin",
+    "модель.txt",
+    "é-precomposed",
+    "e\u0301-decomposed",
+    "emoji-🦙.gguf",
+    "space and 'quotes' \"double\"",
+    "-leading-hyphen",
+    "ünïcödé.safetensors",
+    "percent%20.txt",
+    "x".repeat(255),
+  ];
   for (const name of names) writeFileSync(join(folder, name), `content of ${name}`);
-  for (const size of [0, 1, 65_535, 65_536, 65_537, 131_072, 1_000_003]) writeFileSync(join(folder, `size-${size}`), randomFillSync(new Uint8Array(size)));
+  for (const size of [0, 1, 65_535, 65_536, 65_537, 131_072, 1_000_003])
+    writeFileSync(join(folder, `size-${size}`), randomFillSync(new Uint8Array(size)));
   mkdirSync(join(folder, "empty-folder"));
   symlinkSync("size-65536", join(folder, "link-to-file"));
   symlinkSync("../small/shard-7.json", join(folder, "empty-folder", "link-up"));

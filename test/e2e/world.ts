@@ -24,7 +24,18 @@ export async function startWorld(): Promise<World> {
   const data = join(folder, "trustee");
   await caiJson(["sim", "tdx", "init", "--out", sim]);
   const { admin_key } = await caiJson(["trustee", "init", "--simulated", "--data", data]);
-  const trustee = await start(["trustee", "serve", "--data", data, "--listen", "127.0.0.1:0", "--trust-anchor", join(sim, "anchor.pem"), "--collateral", join(sim, "collateral.json")]);
+  const trustee = await start([
+    "trustee",
+    "serve",
+    "--data",
+    data,
+    "--listen",
+    "127.0.0.1:0",
+    "--trust-anchor",
+    join(sim, "anchor.pem"),
+    "--collateral",
+    join(sim, "collateral.json"),
+  ]);
   const url = String(trustee.ready["url"]);
   const pin = String(trustee.ready["pin"]);
   const adminKey = String(admin_key);
@@ -32,5 +43,14 @@ export async function startWorld(): Promise<World> {
   await caiJson(["reference", "set", "--file", join(sim, "reference.json"), ...admin]);
   await caiJson(["policy", "set", "resource", "--template", "affirming-simulated", ...admin]);
   const machine = join(sim, "machine.json");
-  return { folder, url, pin, adminKey, machine, trustee, admin, agent: ["--trustee", url, "--trustee-pin", pin, "--simulated-tdx", machine] };
+  return {
+    folder,
+    url,
+    pin,
+    adminKey,
+    machine,
+    trustee,
+    admin,
+    agent: ["--trustee", url, "--trustee-pin", pin, "--simulated-tdx", machine],
+  };
 }

@@ -10,22 +10,25 @@ export interface Canary {
 
 const BLOCK = 8 << 20;
 const PIECE = 64;
+const PIECES_A_FILE = 8;
 const MAX_PIECES = 64;
 /** A piece with fewer distinct bytes could occur elsewhere by chance. */
 const ENOUGH_VALUES = 16;
 
-/** @returns pieces from the middle of a folder's files that cannot occur elsewhere by chance */
+/** @returns pieces from all over a folder's files that cannot occur elsewhere by chance */
 export function plaintextCanaries(folder: string): Canary[] {
   const pieces: Canary[] = [];
   for (const name of listTree(folder)) {
     const path = join(folder, name);
     const stat = statSync(path, { throwIfNoEntry: false });
-    if (!stat?.isFile() || stat.size < PIECE || pieces.length >= MAX_PIECES) continue;
-    const bytes = new Uint8Array(PIECE);
+    if (!stat?.isFile() || stat.size < PIECE) continue;
     const file = openSync(path, "r");
-    readSync(file, bytes, 0, PIECE, Math.floor((stat.size - PIECE) / 2));
+    for (let i = 1; i <= PIECES_A_FILE && pieces.length < MAX_PIECES; i++) {
+      const bytes = new Uint8Array(PIECE);
+      readSync(file, bytes, 0, PIECE, Math.floor(((stat.size - PIECE) * i) / (PIECES_A_FILE + 1)));
+      if (new Set(bytes).size >= ENOUGH_VALUES) pieces.push({ name: `a piece of ${name}`, bytes });
+    }
     closeSync(file);
-    if (new Set(bytes).size >= ENOUGH_VALUES) pieces.push({ name: `a piece of ${name}`, bytes });
   }
   return pieces;
 }
