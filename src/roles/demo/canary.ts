@@ -26,7 +26,7 @@ export function plaintextCanaries(folder: string): Canary[] {
     for (let i = 1; i <= PIECES_A_FILE && pieces.length < MAX_PIECES; i++) {
       const bytes = new Uint8Array(PIECE);
       readSync(file, bytes, 0, PIECE, Math.floor(((stat.size - PIECE) * i) / (PIECES_A_FILE + 1)));
-      if (new Set(bytes).size >= ENOUGH_VALUES) pieces.push({ name: `a piece of ${name}`, bytes });
+      if (new Set(bytes).size >= ENOUGH_VALUES) pieces.push({ name: `piece ${i} of ${name}`, bytes });
     }
     closeSync(file);
   }
