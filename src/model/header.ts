@@ -18,7 +18,7 @@ export interface WrappedSlot {
 }
 
 /** A slot of a kind that this program does not open. Others of the same artefact may still serve. */
-export interface UnknownSlot {
+interface UnknownSlot {
   readonly alg: string;
   readonly unknown: true;
 }

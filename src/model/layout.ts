@@ -3,10 +3,10 @@ import type { Core } from "./core.ts";
 /** Bytes of a tar header block, and the unit that tar members are padded to (POSIX ustar). */
 export const TAR_BLOCK = 512;
 /** Where the body of `cai-model.json` starts, and its exact length (model-format.md §3.1). */
-export const HEADER_POSITION = TAR_BLOCK;
+export const HEADER_POSITION = 512;
 export const HEADER_SIZE = 16384;
 /** Zero bytes that end the archive. */
-export const TAR_END = 2 * TAR_BLOCK;
+const TAR_END = 2 * TAR_BLOCK;
 /** Bytes of the GCM tag behind every chunk. */
 export const TAG_SIZE = 16;
 /** Bytes of the clear salt at the start of the index member, and the unit that the index plaintext is padded to (§3.6). */

@@ -194,7 +194,9 @@ test("an archive that is no local file is read through its source alone", async 
   const source: BlockSource = {
     size: bytes.length,
     read: async (offset, into) => void into.set(bytes.subarray(offset, offset + into.length)),
-    close: async () => void (closed = true),
+    close: async () => {
+      closed = true;
+    },
   };
   const artefact = await openArtefact(source, { kek: KEK, slot: {}, roots: "unpinned" });
   await decryptArtefact(artefact, join(folder.path, "out"), { workers: 2 });
