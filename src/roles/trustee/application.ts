@@ -25,7 +25,7 @@ export interface ApplicationParts {
 }
 
 /** What the server hands to the application with each request. */
-export interface Connection {
+interface Connection {
   /** the address at the other end, as text */
   readonly client: string;
 }

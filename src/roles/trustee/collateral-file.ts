@@ -2,9 +2,6 @@ import { readFileSync, statSync } from "node:fs";
 import { CaiError, type Logger } from "../../system/index.ts";
 import { type Collateral, parseBundle } from "../../tee/tdx/index.ts";
 
-/** How often the file is looked at, at most, in milliseconds. */
-const LOOK_EVERY = 1000;
-
 /**
  * Collateral from a bundle file, read again when the file changes. A new file that cannot be read is reported and the one before is kept:
  * nothing is lost by that, for the floor refuses collateral that has expired.
@@ -15,10 +12,7 @@ const LOOK_EVERY = 1000;
 export function collateralFile(path: string, logger: Logger): () => Collateral {
   let seen = fingerprint(path);
   let collateral = read(path);
-  let lookedAt = performance.now();
   return () => {
-    if (performance.now() - lookedAt < LOOK_EVERY) return collateral;
-    lookedAt = performance.now();
     try {
       const found = fingerprint(path);
       if (found !== seen) {

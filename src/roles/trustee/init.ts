@@ -39,7 +39,7 @@ export async function initTrustee({ dataDir, simulated, clock = wallClock }: Ini
   const world: World = simulated ? "simulated" : "production";
   const created = !storeExists(directory);
   if (created) createData(directory, world, clock());
-  const store = openStore(directory, false);
+  const store = openStore(directory);
   try {
     if (store.world !== world) {
       throw new CaiError("trustee.world-mismatch", `${directory} is a store of the ${store.world} world, for ever`, {

@@ -29,6 +29,7 @@ export function resourceRoutes(store: Store): Route[] {
       bodyLimit: DEFAULT_BODY,
       async handle({ path, body }) {
         await store.resources.putAll([{ path: pathOf(restOf(path, resource)), value: body }], true);
+        body.fill(0);
         return { type: "text/xml" };
       },
     },

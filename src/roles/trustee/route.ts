@@ -30,7 +30,7 @@ export interface Reply {
  * What a caller must have: nothing; a session cookie or attestation token, which the handler checks; an admin token for exactly this
  * request, which is checked before the handler runs (security.md I23).
  */
-export type Right = "public" | "session" | "admin";
+type Right = "public" | "session" | "admin";
 
 /** One line of the router table. */
 export interface Route {

@@ -54,7 +54,7 @@ export async function createTrustee({ logger, clock = wallClock, ...rest }: Trus
   const lock = lockData(dataDir);
   let store: Store | undefined;
   try {
-    store = openStore(dataDir, true);
+    store = openStore(dataDir, clock());
     if (store.world === "production") requireProductionAnchors(simulatedAnchors);
     const keys = await loadTrusteeKeys(store);
     const verifiers = new Map<string, Verifier>([["tdx", tdxVerifier({ collateral, expired: "report" })]]);

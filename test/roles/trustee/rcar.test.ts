@@ -444,12 +444,12 @@ describe("release refuses", () => {
     expect((await guest.open(guest.get(PATH, { authorization: `Bearer ${token}` }))).text).toBe(SECRET);
   });
 
-  test("a stolen token everything but ciphertext, and records another client's use (I20)", async () => {
+  test("a stolen token everything but ciphertext (I20)", async () => {
     const { token } = await guest.attest();
     const thief = new Guest(world);
     const answer = await expectOk(thief.get(PATH, { authorization: `Bearer ${token}` }));
     expect(await answer.clone().text()).not.toContain(SECRET);
-    expect(thief.open(Promise.resolve(answer))).rejects.toMatchObject({ id: "crypto.jwe-not-for-this-key" });
+    await expect(thief.open(Promise.resolve(answer))).rejects.toMatchObject({ id: "crypto.jwe-not-for-this-key" });
   });
 });
 

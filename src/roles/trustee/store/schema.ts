@@ -9,8 +9,7 @@ export const MACED_TABLES = ["policies", "reference_values", "administrators", "
 export type MacedTableName = (typeof MACED_TABLES)[number];
 
 /** Tables whose rows are sealed: `key`, `version`, `sealed`. */
-export const SEALED_TABLES = ["resources", "own_keys"] as const;
-export type SealedTableName = (typeof SEALED_TABLES)[number];
+const SEALED_TABLES = ["resources", "own_keys"] as const;
 
 /** Every table that the head covers. */
 export const COVERED_TABLES = ["store", ...MACED_TABLES, ...SEALED_TABLES] as const;

@@ -19,7 +19,7 @@ function sealContext(label: SealLabel, storeId: string, position: Position): Uin
 }
 
 /** @returns `value` as a big-endian 64-bit integer */
-export function u64be(value: number): Uint8Array {
+function u64be(value: number): Uint8Array {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(value));
   return bytes;

@@ -31,7 +31,7 @@ export interface StoreContents {
 const FIRST_VERSION = 1;
 
 /** @returns the place of the database in a data directory */
-export function databasePath(dataDir: string): string {
+function databasePath(dataDir: string): string {
   return join(dataDir, "trustee.db");
 }
 
@@ -92,16 +92,17 @@ export function createStore(dataDir: string, keys: StoreKeys, contents: StoreCon
 /**
  * Opens a store and checks all of it.
  *
- * @param serve  true where nonces will be given out: the epoch grows, so that none from before this start is taken again, whether or not
- *               the record that it was spent survived
+ * @param servingFrom  seconds since 1970, where nonces will be given out from then on. The epoch then grows to at least this, so that no
+ *                     nonce from before this start is taken again: neither where the record that it was spent was lost, nor where the
+ *                     database was restored from a copy
  * @throws CaiError `store.record-tampered`, `store.schema-unknown`, `store.unreadable`, `store.master-key-…`
  */
-export function openStore(dataDir: string, serve: boolean): Store {
+export function openStore(dataDir: string, servingFrom?: number): Store {
   const keys = readMasterKey(masterKeyPath(dataDir));
   const database = openDatabase(dataDir);
   try {
     if (!hasSchema(database)) throw new CaiError("store.unreadable", `${databasePath(dataDir)} holds no store`);
-    return assemble(database, keys, serve);
+    return assemble(database, keys, servingFrom);
   } catch (error) {
     database.close();
     if (error instanceof CaiError) throw error;
@@ -131,7 +132,7 @@ function storeContent(world: string, created: string): string {
   return JSON.stringify({ world, created });
 }
 
-function assemble(database: Database, keys: StoreKeys, serve: boolean): Store {
+function assemble(database: Database, keys: StoreKeys, servingFrom: number | undefined): Store {
   const ledger = new Ledger(database, keys.mac);
   ledger.check();
   const { id, world } = readStoreRow(database, keys);
@@ -141,7 +142,10 @@ function assemble(database: Database, keys: StoreKeys, serve: boolean): Store {
   const administrators = table("administrators");
   const decisions = new DecisionLog(database, marks);
   let epoch = Number(marks.all().get("epoch") ?? "0");
-  if (serve) marks.putAll([["epoch", String(++epoch)]]);
+  if (servingFrom !== undefined) {
+    epoch = Math.max(epoch + 1, servingFrom);
+    marks.putAll([["epoch", String(epoch)]]);
+  }
   const ownKey = database.prepare<{ version: number; sealed: Uint8Array }, [string]>("SELECT version, sealed FROM own_keys WHERE key = ?");
   const expired = ["sessions", "nonces", "token_ids"].map((name) => database.prepare(`DELETE FROM ${name} WHERE expires <= ?`));
 

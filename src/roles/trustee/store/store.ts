@@ -103,12 +103,12 @@ export interface Decisions {
 }
 
 /** Public keys that may write, by name; the value is the SPKI PEM. */
-export interface Administrators {
+interface Administrators {
   list(): Promise<{ readonly name: string; readonly publicKey: string }[]>;
 }
 
 /** The private keys of the trustee itself, sealed, and the certificates that belong to them. */
-export interface OwnKeys {
+interface OwnKeys {
   /** @returns PKCS#8 DER */
   privateKey(name: OwnKeyName): Promise<Uint8Array>;
   /** @returns DER */

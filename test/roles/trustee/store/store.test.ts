@@ -19,7 +19,7 @@ afterEach(() => remove());
 
 /** Does something with the store, then closes it. */
 async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
-  const store = openStore(dataDir, false);
+  const store = openStore(dataDir);
   try {
     return await work(store);
   } finally {
@@ -117,14 +117,22 @@ describe("the store", () => {
     });
   });
 
-  test("grows its epoch at each start that serves, and only then", async () => {
+  test("grows its epoch at each start that serves, and only then, also where the clock went back", async () => {
     const epochs: number[] = [];
-    for (const serve of [false, true, false, true]) {
-      const store = openStore(dataDir, serve);
+    for (const from of [undefined, NOW, undefined, NOW, NOW - 10, NOW + 10]) {
+      const store = openStore(dataDir, from);
       epochs.push(store.epoch);
       await store.close();
     }
-    expect(epochs).toEqual([0, 1, 1, 2]);
+    expect(epochs).toEqual([0, NOW, NOW, NOW + 1, NOW + 2, NOW + 10]);
+  });
+
+  test("knows the time of its last record within a minute, also where the records were deleted", async () => {
+    await fill();
+    await withStore((store) => store.decisions.append({ time: NOW + 59, kind: "attest", outcome: "denied", error: "kbs.nonce-spent" }));
+    await withStore(async (store) => expect(await store.lastTime()).toBe(NOW + 59));
+    sql("DELETE FROM decisions");
+    await withStore(async (store) => expect(await store.lastTime()).toBe(NOW));
   });
 
   test("keeps its files from other users", async () => {
@@ -178,7 +186,7 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
       await fill();
       await withStore(async () => {});
       sql(...statements);
-      expect(await idOf(() => openStore(dataDir, false))).toBe(TAMPERED);
+      expect(await idOf(() => openStore(dataDir))).toBe(TAMPERED);
     });
   }
 
@@ -187,7 +195,7 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
     sql("CREATE TABLE before AS SELECT * FROM reference_values");
     await withStore((store) => store.references.putAll([{ name: "tdx.mr_td", expires: NOW, kind: "hashes", value: ["cc"] }]));
     sql("DELETE FROM reference_values", "INSERT INTO reference_values SELECT * FROM before");
-    expect(await idOf(() => openStore(dataDir, false))).toBe(TAMPERED);
+    expect(await idOf(() => openStore(dataDir))).toBe(TAMPERED);
   });
 
   test("one old row was put back", async () => {
@@ -195,7 +203,7 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
     sql("CREATE TABLE before AS SELECT * FROM resources");
     await withStore((store) => store.resources.putAll([{ path: "a/b/c", value: bytes("new") }], true));
     sql("INSERT OR REPLACE INTO resources SELECT * FROM before WHERE key = 'a/b/c'");
-    expect(await idOf(() => openStore(dataDir, false))).toBe(TAMPERED);
+    expect(await idOf(() => openStore(dataDir))).toBe(TAMPERED);
   });
 
   test("sealed bytes were swapped or flipped: the resource does not open", async () => {
@@ -229,25 +237,25 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
 
   test("another store's master key lies beside it", async () => {
     writeFileSync(masterKeyPath(dataDir), `${"0".repeat(64)}\n`);
-    expect(await idOf(() => openStore(dataDir, false))).toBe(TAMPERED);
+    expect(await idOf(() => openStore(dataDir))).toBe(TAMPERED);
   });
 });
 
 describe("the master key", () => {
   test("is needed", async () => {
     rmSync(masterKeyPath(dataDir));
-    expect(await idOf(() => openStore(dataDir, false))).toBe("store.master-key-missing");
+    expect(await idOf(() => openStore(dataDir))).toBe("store.master-key-missing");
     expect(await idOf(() => initTrustee({ dataDir, simulated: true }))).toBe("store.master-key-missing");
   });
 
   test("is refused while others may read it", async () => {
     chmodSync(masterKeyPath(dataDir), 0o640);
-    expect(await idOf(() => openStore(dataDir, false))).toBe("store.master-key-exposed");
+    expect(await idOf(() => openStore(dataDir))).toBe("store.master-key-exposed");
   });
 
   test("is refused when it is damaged", async () => {
     writeFileSync(masterKeyPath(dataDir), "short\n");
-    expect(await idOf(() => openStore(dataDir, false))).toBe("store.master-key-invalid");
+    expect(await idOf(() => openStore(dataDir))).toBe("store.master-key-invalid");
   });
 });
 
@@ -281,13 +289,13 @@ describe("init", () => {
 
   test("refuses a database of another version", async () => {
     sql("PRAGMA user_version = 99");
-    expect(await idOf(() => openStore(dataDir, false))).toBe("store.schema-unknown");
+    expect(await idOf(() => openStore(dataDir))).toBe("store.schema-unknown");
   });
 
   test("refuses a file that is no database", async () => {
     for (const file of ["trustee.db-wal", "trustee.db-shm"]) rmSync(join(dataDir, file), { force: true });
     writeFileSync(join(dataDir, "trustee.db"), "no database".repeat(1000));
-    expect(await idOf(() => openStore(dataDir, false))).toBe("store.unreadable");
+    expect(await idOf(() => openStore(dataDir))).toBe("store.unreadable");
   });
 });
 
