@@ -52,19 +52,21 @@ export class FakeTrustee {
   /** `METHOD path` of every request, and whether it brought a session */
   readonly requests: string[] = [];
   readonly attestations: RcarAttestation[] = [];
+  readonly url: URL;
   readonly signer = createResponseSigner(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
   readonly #sessions = new Map<string, { tagged: boolean; nonce: string; token?: string }>();
   readonly #server: Bun.Server<undefined>;
   readonly #speaksCai: boolean;
 
-  /** @param family  `cai` signs and tags; `upstream` does neither */
-  constructor(family: "cai" | "upstream" = "cai") {
+  /**
+   * @param family  `cai` signs and tags; `upstream` does neither
+   * @param tls     PEM of certificate and key for `localhost`; without it the trustee speaks plain HTTP
+   */
+  constructor(family: "cai" | "upstream" = "cai", tls?: { readonly cert: string; readonly key: string }) {
     this.#speaksCai = family === "cai";
-    this.#server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: (request) => this.#answer(request) });
-  }
-
-  get url(): URL {
-    return new URL(`http://127.0.0.1:${this.#server.port}`);
+    const fetch = (request: Request) => this.#answer(request);
+    this.#server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch, ...(tls && { tls }) });
+    this.url = new URL(tls ? `https://localhost:${this.#server.port}` : `http://127.0.0.1:${this.#server.port}`);
   }
 
   async stop(): Promise<void> {

@@ -236,16 +236,18 @@ describe("what is answered", () => {
     expect((await asyncRejection(pinned().resource(URI))).id).toBe("agent.response-mismatch");
   });
 
-  test("a recorded 404 of somebody else does not pass for one to this session", async () => {
-    let recorded: Parameters<NonNullable<FakeTrustee["misbehaviour"]["onTheWay"]>>[0] | undefined;
-    trustee.misbehaviour.onTheWay = (answer, method) => {
-      if (method !== "GET" || answer.status === 401) return answer;
-      recorded ??= answer;
-      return recorded;
-    };
+  test("a 404 that was recorded before anybody attested does not pass for one to this session", async () => {
+    const path = "/resource/default/model/qwen";
+    trustee.misbehaviour.instead = () => refuse("kbs.resource-missing", "resource");
+    const asked = await fetch(new URL(`/kbs/v0${path}`, trustee.url));
+    const recorded = { status: asked.status, body: await asked.text(), headers: Object.fromEntries(asked.headers) };
+    trustee.misbehaviour.instead = () => undefined;
+    trustee.misbehaviour.onTheWay = (answer, method) => (method === "GET" && answer.status === 200 ? recorded : answer);
+    expect((await asyncRejection(pinned().resource(URI))).id).toBe("agent.response-mismatch");
+  });
+
+  test("a 404 to this session is believed", async () => {
     expect((await asyncRejection(pinned().resource("kbs:///default/model/none"))).id).toBe("agent.resource-not-found");
-    trustee.resources.set("kbs:///default/model/none", SECRET);
-    expect((await asyncRejection(pinned().resource("kbs:///default/model/none"))).id).toBe("agent.response-mismatch");
   });
 
   test("an answer encrypted to a man in the middle opens not", async () => {
