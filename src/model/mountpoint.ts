@@ -16,7 +16,7 @@ const served = new Set<string>();
 /** Notes that this process serves a mount there, until the returned function is called. */
 export function holdMountpoint(path: string): () => void {
   served.add(path);
-  return () => served.delete(path);
+  return () => void served.delete(path);
 }
 
 export function currentMounts(): ReturnType<typeof parseMountTable> {

@@ -3,7 +3,7 @@ import { decodeHeader, encodeReplyHeader, IN_HEADER, Opcode } from "./protocol.t
 /** The newest protocol that this server speaks, and the oldest kernel that it serves: 7.31 is Linux 5.4. */
 const MAJOR = 7;
 const MAX_MINOR = 40;
-export const MIN_MINOR = 31;
+const MIN_MINOR = 31;
 
 /** Reply size since 7.23. */
 const INIT_OUT = 64;

@@ -47,15 +47,15 @@ export const IN_HEADER = 40;
 /** `len u32, error i32, unique u64` */
 export const OUT_HEADER = 16;
 /** struct fuse_attr */
-export const ATTR = 88;
+const ATTR = 88;
 /** `nodeid u64, generation u64, entry_valid u64, attr_valid u64, two times nsec u32`, then the attributes */
 export const ENTRY_OUT = 40 + ATTR;
 /** `attr_valid u64, nsec u32, dummy u32`, then the attributes */
-export const ATTR_OUT = 16 + ATTR;
+const ATTR_OUT = 16 + ATTR;
 /** `ino u64, off u64, namelen u32, type u32`, then the name */
 export const DIRENT = 24;
-export const OPEN_OUT = 16;
-export const STATFS_OUT = 80;
+const OPEN_OUT = 16;
+const STATFS_OUT = 80;
 
 /** OPEN reply flags: pages stay cached across opens; a directory's listing is cached. */
 export const FOPEN_KEEP_CACHE = 2;
@@ -124,9 +124,9 @@ export interface Attributes {
 }
 
 /** Seconds for which the kernel may keep names and attributes. Nothing ever changes, so: as long as it likes. */
-export const VALIDITY = 86_400 * 365;
+const VALIDITY = 86_400 * 365;
 
-export function writeAttributes(into: Uint8Array, at: number, attributes: Attributes): void {
+function writeAttributes(into: Uint8Array, at: number, attributes: Attributes): void {
   const view = viewOf(into);
   setUint64(view, at, attributes.inode);
   setUint64(view, at + 8, attributes.size);

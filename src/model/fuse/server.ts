@@ -53,15 +53,18 @@ const FUSE_DEV_IOC_CLONE = 0x8004e500;
  * @throws CaiError `model.fuse-unavailable`, `model.mountpoint-*`, `model.mount-failed`, `model.source-remote`
  */
 export async function mountFuse(artefact: Artefact, mountpoint: string, options: FuseOptions = {}): Promise<Mount> {
+  // What has to be undone, the last first, when mounting fails and when the mount ends.
+  const held = new AsyncDisposableStack();
+  held.defer(() => artefact.close());
   try {
-    return await serve(artefact, mountpoint, options);
+    return await serve(artefact, mountpoint, options, held);
   } catch (error) {
-    await artefact.close();
+    await held.disposeAsync();
     throw error;
   }
 }
 
-async function serve(artefact: Artefact, mountpoint: string, options: FuseOptions): Promise<Mount> {
+async function serve(artefact: Artefact, mountpoint: string, options: FuseOptions, held: AsyncDisposableStack): Promise<Mount> {
   const { available, why } = fuseAvailable();
   if (!available) throw new CaiError("model.fuse-unavailable", why ?? "no FUSE", { hint: "--mode tmpfs needs no FUSE" });
   if (artefact.source.file === undefined) {
@@ -69,35 +72,24 @@ async function serve(artefact: Artefact, mountpoint: string, options: FuseOption
   }
   const access = accessFor(options.allow ?? "owner", process.getuid?.() ?? 0, process.getgid?.() ?? 0);
   const path = prepareMountpoint(mountpoint);
+  held.defer(holdMountpoint(path));
   const workers = Math.max(1, options.workers ?? Math.min(availableParallelism(), MOST_WORKERS));
   const prk = new SharedArrayBuffer(artefact.prk.byteLength);
-  new Uint8Array(prk).set(artefact.prk);
+  const key = new Uint8Array(prk);
+  key.set(artefact.prk);
+  held.defer(() => void key.fill(0));
   const counters = createCounters(workers);
   const threads = await FuseThreads.start(workers, {
     setup: { core: artefact.header.core, entries: artefact.entries, access, source: artefact.source.file.fd, prk, counters },
     onFailedRead: (file, chunk, reason) => options.onCorrupt?.(file, chunk, readError(file, chunk, reason)),
     onFault: (message) => options.onFault?.(new CaiError("internal.unexpected", `a request to the mount failed: ${message}`)),
   });
-  const release = holdMountpoint(path);
-  const cleanUp = async () => {
-    await threads.stop();
-    release();
-    new Uint8Array(prk).fill(0);
-    await artefact.close();
-  };
-  let connection: Connection;
-  try {
-    connection = await connect(path, access, workers, options.readAheadKb ?? READ_AHEAD_KB);
-  } catch (error) {
-    await cleanUp();
-    throw error;
-  }
-  const end = () => detach(connection.device);
-  const closed = threads.serve(end, connection.devices, connection.negotiated).then(async () => {
-    end();
-    for (const fd of connection.devices) closeDescriptor(fd);
-    await cleanUp();
-  });
+  held.defer(() => threads.stop());
+  const { device, devices, negotiated } = await connect(path, access, workers, options.readAheadKb ?? READ_AHEAD_KB);
+  held.defer(() => devices.forEach(closeDescriptor));
+  const end = () => detach(device);
+  held.defer(end);
+  const closed = threads.serve(end, devices, negotiated).then(() => held.disposeAsync());
   return {
     mountpoint: path,
     stats: () => sumCounters(counters),

@@ -12,7 +12,7 @@ const S_IFLNK = 0o120000;
 const FIRST_INODE = 2;
 
 /** A name in a directory. */
-export interface Child {
+interface Child {
   readonly name: Uint8Array;
   readonly node: Node;
 }
@@ -33,7 +33,7 @@ export interface FileNode {
   readonly entry: FileEntry;
 }
 
-export interface SymlinkNode {
+interface SymlinkNode {
   readonly kind: "symlink";
   readonly attributes: Attributes;
   readonly target: Uint8Array;

@@ -444,6 +444,18 @@ print(*seen)`,
     expect(await child.exited).toBe(0);
   });
 
+  test("that the kernel refuses leaves no mount, no thread and no key", async () => {
+    const sealed = sealTree(bench.file("rejected.tar"), small);
+    const artefact = await sealed.open();
+    const mountpoint = bench.mountpoint("rejected");
+    const error = await mountFuse(artefact, mountpoint, { readAheadKb: -1 }).catch((thrown) => thrown);
+    expect([error.id, error.got]).toEqual(["model.mount-failed", expect.stringContaining("EINVAL")]);
+    expect(artefact.prk.every((byte) => byte === 0)).toBe(true);
+    expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(mountpoint);
+    const mount = await bench.keep(mountFuse(await sealed.open(), mountpoint));
+    await mount.unmount();
+  });
+
   test("is refused where it would hide, cover or miss something, and leaves no key behind", async () => {
     const sealed = sealTree(bench.file("refused.tar"), small);
     const refused = async (mountpoint: string) => {
