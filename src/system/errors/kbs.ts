@@ -121,7 +121,6 @@ export const kbsErrors = {
     remedy: "Choose another name, or replace it deliberately.",
   },
   "kbs.plugin-unknown": { exit: 1, cause: "The trustee has no such plugin.", remedy: "Check the address." },
-  "kbs.plugin-unencrypted": { exit: 2, cause: "A plugin would answer a token without encryption.", remedy: "Remove the plugin." },
   "kbs.request-too-large": {
     exit: 1,
     cause: "The request is larger than the trustee accepts.",
