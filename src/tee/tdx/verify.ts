@@ -113,19 +113,26 @@ function readPckChain(quote: Quote, delivered: string | undefined, anchors: read
 }
 
 function chainCertificates({ tee, certification }: Quote, delivered: string | undefined): Uint8Array[] {
-  const deliveredDers = delivered === undefined ? undefined : decodePem(delivered, "CERTIFICATE", 3);
-  const carried =
-    certification.type === CERTIFICATION.pckChain || certification.type === CERTIFICATION.pckLeaf
-      ? decodePem(textBeforeNul(certification.data), "CERTIFICATE", 3)
-      : [];
-  if (carried.length < 3 && deliveredDers === undefined) {
-    throw refusal(tee, "pck-chain-invalid", "PCK certificate chain", "a whole chain in the quote or in the collateral", "none");
+  const { type, data } = certification;
+  const carried = type === CERTIFICATION.pckChain || type === CERTIFICATION.pckLeaf ? decodePem(textBeforeNul(data), "CERTIFICATE", 3) : [];
+  if (type === CERTIFICATION.pckLeaf && carried.length !== 1) {
+    throw refusal(tee, "pck-chain-invalid", "certification data of type 4", "one certificate", `${carried.length}`);
   }
-  if (carried.length === 0 || deliveredDers === undefined) return deliveredDers ?? carried;
-  if (carried.some((der, index) => deliveredDers[index] === undefined || !sameBytes(der, deliveredDers[index]))) {
+  if (delivered === undefined) {
+    if (type === CERTIFICATION.pckChain) return carried;
+    throw refusal(
+      tee,
+      "pck-chain-invalid",
+      "PCK certificate chain",
+      "a whole chain in the quote or in the collateral",
+      `type ${type} alone`,
+    );
+  }
+  const chain = decodePem(delivered, "CERTIFICATE", 3);
+  if (carried.some((der, index) => chain[index] === undefined || !sameBytes(der, chain[index]))) {
     throw refusal(tee, "pck-chain-invalid", "PCK certificate chain of the collateral", "the quote's own", "another");
   }
-  return deliveredDers;
+  return chain;
 }
 
 /** Producers end the text with a NUL, and some put a newline after it (tdx.md §1.5). */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { CaiError } from "../../../src/system/index.ts";
-import { SimulatedPlatform, type SimulatedQuoteOptions } from "../../../src/tee/tdx/index.ts";
+import { parseQuote, SimulatedPlatform, type SimulatedQuoteOptions } from "../../../src/tee/tdx/index.ts";
 
 export { errorId } from "../../crypto/certificate-testing.ts";
 
@@ -42,3 +42,24 @@ export async function rejectionId(run: Promise<unknown>): Promise<string | undef
   }
   return undefined;
 }
+
+/** The version 4 quote with other certification data, which no signature covers. */
+export function withCertification(quote: Uint8Array, type: number, data: Uint8Array): Uint8Array {
+  const [authSize, outerSize, innerType] = [632, 766, 1252];
+  const out = new Uint8Array(innerType + 6 + data.length);
+  out.set(quote.subarray(0, innerType));
+  out.set(data, innerType + 6);
+  const view = new DataView(out.buffer);
+  view.setUint32(authSize, out.length - authSize - 4, true);
+  view.setUint32(outerSize, out.length - outerSize - 4, true);
+  view.setUint16(innerType, type, true);
+  view.setUint32(innerType + 2, data.length, true);
+  return out;
+}
+
+/** The PEM blocks of the platform's PCK chain: leaf, intermediate, root. */
+export const platformChain: readonly Uint8Array[] = Buffer.from(parseQuote(quoteOf()).certification.data)
+  .toString("latin1")
+  .replace("\0", "")
+  .split(/(?<=-----END CERTIFICATE-----\n)/)
+  .map((pem) => new TextEncoder().encode(pem));

@@ -47,7 +47,8 @@ export interface SimulatedTdOptions {
  */
 export function createSimulatedTd(options: SimulatedTdOptions): SimulatedTd {
   const { seed, now, software = "reference", debug = false, mrConfigId = new Uint8Array(48), quoteVersion = 4 } = options;
-  const measure = (register: string): Uint8Array => createHash("sha384").update(`cai simulated TD\0${software}\0${register}`).digest();
+  const measure = (register: string): Uint8Array =>
+    new Uint8Array(createHash("sha384").update(`cai simulated TD\0${software}\0${register}`).digest());
   return {
     seed,
     created: Math.floor(now),
