@@ -32,7 +32,7 @@ export interface Extension {
 }
 
 /** Key usages in the order of their bits (RFC 5280 §4.2.1.3). */
-export const KEY_USAGES = [
+const KEY_USAGES = [
   "digitalSignature",
   "nonRepudiation",
   "keyEncipherment",
@@ -46,7 +46,7 @@ export const KEY_USAGES = [
 export type KeyUsage = (typeof KEY_USAGES)[number];
 
 /** Purposes of a key that this program names (RFC 5280 §4.2.1.12). */
-export const KEY_PURPOSES = { serverAuth: "1.3.6.1.5.5.7.3.1", clientAuth: "1.3.6.1.5.5.7.3.2" } as const;
+const KEY_PURPOSES = { serverAuth: "1.3.6.1.5.5.7.3.1", clientAuth: "1.3.6.1.5.5.7.3.2" } as const;
 export type KeyPurpose = keyof typeof KEY_PURPOSES;
 
 /** What an alternative name of the subject says. */
@@ -126,7 +126,7 @@ export function readCrlNumber({ value }: Extension): bigint {
   return number;
 }
 
-export const encodeExtension = ({ oid, critical, value }: Extension): Uint8Array =>
+const encodeExtension = ({ oid, critical, value }: Extension): Uint8Array =>
   encodeSequence(encodeOid(oid), ...(critical ? [encodeBoolean(true)] : []), encodeOctets(value));
 
 export const encodeExtensions = (extensions: readonly Extension[]): Uint8Array => encodeSequence(...extensions.map(encodeExtension));

@@ -88,7 +88,7 @@ export function readEcdsaSignature(der: Uint8Array, what: string): Uint8Array {
 }
 
 /** DER of an ECDSA signature. @param raw  r ‖ s, 64 bytes */
-export const encodeEcdsaSignature = (raw: Uint8Array): Uint8Array =>
+const encodeEcdsaSignature = (raw: Uint8Array): Uint8Array =>
   encodeSequence(encodeUnsignedBytes(raw.subarray(0, 32)), encodeUnsignedBytes(raw.subarray(32)));
 
 /** tbs ‖ algorithm ‖ signature in their SEQUENCE, as certificates and revocation lists are. */

@@ -5,7 +5,7 @@ const COLLATERAL = "Get the collateral again from the manufacturer's service, wh
 const MACHINE = "Do not trust this machine until its operator can explain it.";
 
 /** Why a quote is refused (tdx.md §2.1). TDX and SGX quotes are refused for the same reasons. */
-export const quoteReasons = {
+const quoteReasons = {
   "unsupported-quote": entry(
     "The bytes are no quote of a version and shape that is known, or are cut short.",
     "Check how the quote was collected and carried.",

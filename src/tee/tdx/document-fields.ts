@@ -26,7 +26,7 @@ export const PLATFORM_STATUSES = [
 export type PlatformStatus = (typeof PLATFORM_STATUSES)[number];
 
 /** Statuses of a TDX module or a quoting enclave. */
-export const COMPONENT_STATUSES = ["UpToDate", "OutOfDate", "Revoked"] as const;
+const COMPONENT_STATUSES = ["UpToDate", "OutOfDate", "Revoked"] as const;
 export type ComponentStatus = (typeof COMPONENT_STATUSES)[number];
 
 /** One level of a TDX module or a quoting enclave: from this security version number on, this status. */

@@ -6,7 +6,7 @@ export const SGX_EXTENSION = "1.2.840.113741.1.13.1";
 export const COMPONENT_COUNT = 16;
 
 /** SGX types by their number. */
-export const SGX_TYPES = ["Standard", "Scalable", "Scalable with Integrity"] as const;
+const SGX_TYPES = ["Standard", "Scalable", "Scalable with Integrity"] as const;
 
 /** What a PCK certificate says of its machine. */
 export interface PckFacts {

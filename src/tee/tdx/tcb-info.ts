@@ -14,7 +14,7 @@ import { COMPONENT_COUNT } from "./pck.ts";
 import { JsonRefused } from "./signed-json.ts";
 
 /** Who signed a TDX module, and which of its attributes must have which value. */
-export interface ModuleSigner {
+interface ModuleSigner {
   readonly mrSigner: Uint8Array;
   readonly attributes: Uint8Array;
   readonly attributesMask: Uint8Array;
