@@ -72,7 +72,7 @@ export async function attest(parts: AttestationParts, call: AttestCall): Promise
     if (timingSafeEqual(session.body, digest)) return session;
     throw new CaiError("kbs.session-used", "the session was attested with another body", { hint: "Start again with auth." });
   }
-  const message = parseAttestation(body);
+  const message = await readMessage(parts, call, sessionId);
   const record = { time: now, kind: "attest" as const, digest: digest.toString("hex"), client: call.client };
   let tee: string | undefined;
   try {
@@ -88,6 +88,28 @@ export async function attest(parts: AttestationParts, call: AttestCall): Promise
     return { token, expires };
   } catch (error) {
     throw await parts.recorder.deny(error, { ...record, ...(tee !== undefined && { tee }) });
+  }
+}
+
+/** Reads the body. One that cannot be read is an attempt, too: where it names this session's nonce, that is spent (security.md I2). */
+async function readMessage({ handshakes }: AttestationParts, { body, now }: AttestCall, sessionId: string): Promise<RcarAttestation> {
+  try {
+    return parseAttestation(body);
+  } catch (error) {
+    const nonce = nonceIn(body);
+    // Whatever is wrong with the nonce besides, what is wrong with the body is the answer.
+    if (nonce !== undefined) await handshakes.redeem(nonce, sessionId, now).catch(() => undefined);
+    throw error;
+  }
+}
+
+function nonceIn(body: Uint8Array): string | undefined {
+  try {
+    const message = JSON.parse(new TextDecoder().decode(body)) as { "runtime-data": { nonce: unknown } };
+    const { nonce } = message["runtime-data"];
+    return typeof nonce === "string" ? nonce : undefined;
+  } catch {
+    return undefined;
   }
 }
 

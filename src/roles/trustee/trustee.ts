@@ -18,7 +18,7 @@ import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
 import { lockData, openStore, type Store, storeExists, type World } from "./store/index.ts";
 
 /** How often expired rows are removed, milliseconds. */
-const PRUNE_EVERY_MS = 10_000;
+const PRUNE_EVERY_MS = 1000;
 
 /** A trustee over one data directory. */
 export interface Trustee {

@@ -229,6 +229,24 @@ describe("attest refuses", () => {
     expect(await refusal(guest.attestAnswer(opened))).toBe("502 kbs.nonce-spent");
   });
 
+  test("a nonce that was spent by a body that could not even be read", async () => {
+    for (const change of [{ "pubkey-hash": "x" }, { "tee-pubkey": 7 }]) {
+      const opened = await guest.auth();
+      const body = JSON.parse(guest.attestBody(opened)) as { "runtime-data": object };
+      const broken = JSON.stringify({ ...body, "runtime-data": { ...body["runtime-data"], ...change } });
+      expect(await refusal(guest.attestAnswer(opened, broken))).toMatch(/kbs\.(evidence-purpose|tee-key-invalid)$/);
+      expect(await refusal(guest.attestAnswer(opened))).toBe("502 kbs.nonce-spent");
+    }
+  });
+
+  test("what is no attestation at all", async () => {
+    const opened = await guest.auth();
+    for (const body of ["", "{", "[]", "7", "{}", '{"runtime-data":null}', "[".repeat(5000)]) {
+      expect(await refusal(guest.attestAnswer(opened, body))).toMatch(/^502 kbs\.(message-malformed|evidence-purpose)$/);
+    }
+    await expectOk(guest.attestAnswer(opened));
+  });
+
   test("a nonce of another session, of another trustee, and one that nobody made", async () => {
     const [mine, other] = [await guest.auth(), await guest.auth()];
     expect(await refusal(guest.attestAnswer({ ...mine, nonce: other.nonce }))).toBe("502 kbs.nonce-foreign");

@@ -30,6 +30,9 @@ export interface StoreContents {
 
 const FIRST_VERSION = 1;
 
+/** How many expired rows of a table one call removes: few enough that requests hardly wait for it. */
+const PRUNE_BATCH = 1000;
+
 /** @returns the place of the database in a data directory */
 function databasePath(dataDir: string): string {
   return join(dataDir, "trustee.db");
@@ -147,7 +150,13 @@ function assemble(database: Database, keys: StoreKeys, servingFrom: number | und
     marks.putAll([["epoch", String(epoch)]]);
   }
   const ownKey = database.prepare<{ version: number; sealed: Uint8Array }, [string]>("SELECT version, sealed FROM own_keys WHERE key = ?");
-  const expired = ["sessions", "nonces", "token_ids"].map((name) => database.prepare(`DELETE FROM ${name} WHERE expires <= ?`));
+  const expired = [
+    ["sessions", "id"],
+    ["nonces", "hash"],
+    ["token_ids", "hash"],
+  ].map(([name, key]) =>
+    database.prepare(`DELETE FROM ${name} WHERE ${key} IN (SELECT ${key} FROM ${name} WHERE expires <= ? LIMIT ${PRUNE_BATCH})`),
+  );
 
   return {
     id,

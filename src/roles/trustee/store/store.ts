@@ -145,7 +145,7 @@ export interface Store {
   revision(): Promise<number>;
   /** the highest time at which a decision was recorded, or 0 (security.md I15) */
   lastTime(): Promise<number>;
-  /** Forgets what has expired. */
+  /** Forgets what has expired; some of it at a time, so it is to be called again and again. */
   prune(now: number): Promise<void>;
   close(): Promise<void>;
 }
