@@ -21,8 +21,8 @@ export function createRing(span: number, spans: number): RingMemory {
 }
 
 /**
- * Spans of bytes that one thread fills and another drains, in order: how a file is hashed on one core while it is encrypted on the
- * other, with both sure to see the same bytes. Both ends block, so neither may be the main thread.
+ * Spans of bytes that one thread fills and another drains, in order: how a file is read and hashed on one core while it is
+ * encrypted on the other, with both sure to see the same bytes. Both ends block, so neither may be the main thread.
  */
 export class Ring {
   readonly #state: Int32Array;
@@ -37,16 +37,14 @@ export class Ring {
     this.#spans = data.byteLength / span;
   }
 
-  /** Waits until span `number` may be written. @returns its bytes */
-  spanToFill(number: number): Uint8Array {
-    this.#await(DRAINED, number - this.#spans + 1);
-    return this.#at(number);
+  /** Waits until span `number` may be written. @returns its bytes, or undefined where the other end gave up */
+  spanToFill(number: number): Uint8Array | undefined {
+    return this.#await(DRAINED, number - this.#spans + 1) ? this.#at(number) : undefined;
   }
 
-  /** Waits until span `number` was written. @returns its bytes, of which the last span's may be more than the file has */
-  spanToDrain(number: number): Uint8Array {
-    this.#await(FILLED, number + 1);
-    return this.#at(number);
+  /** Waits until span `number` was written. @returns its bytes, the last span's in full length; undefined where the other end gave up */
+  spanToDrain(number: number): Uint8Array | undefined {
+    return this.#await(FILLED, number + 1) ? this.#at(number) : undefined;
   }
 
   filled(): void {
@@ -57,18 +55,18 @@ export class Ring {
     this.#advance(DRAINED);
   }
 
-  /** Wakes both ends with an error: the other one will not come any more. */
+  /** Tells the other end, which may be waiting, that this one gave up. */
   stop(): void {
     this.#advance(STOPPED);
     Atomics.notify(this.#state, FILLED);
     Atomics.notify(this.#state, DRAINED);
   }
 
-  #await(counter: number, least: number): void {
+  #await(counter: number, least: number): boolean {
     for (;;) {
       const now = Atomics.load(this.#state, counter);
-      if (Atomics.load(this.#state, STOPPED) !== 0) throw new Error("the other end of the ring gave up");
-      if (now >= least) return;
+      if (Atomics.load(this.#state, STOPPED) !== 0) return false;
+      if (now >= least) return true;
       // Time-limited, as a stop between the load above and this wait changes no counter.
       Atomics.wait(this.#state, counter, now, 100);
     }

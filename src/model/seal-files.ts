@@ -84,13 +84,11 @@ class Sealing {
   async #sealLarge([hand, helper]: SealHands, source: SealSource): Promise<void> {
     if (helper === undefined) return this.#sealWhole(hand!, [source]);
     const ring = createRing(this.#span, RING_SPANS);
-    const jobs = [hand!.run({ kind: "seal", source, ring }), helper.run({ kind: "hash", size: source.file.size, ring })] as const;
-    // Whichever ends badly, the other one must not wait for it.
+    const jobs = [helper.run({ kind: "hash", source, ring }), hand!.run({ kind: "seal", file: source.file, ring })] as const;
+    // A thread that fails stops the ring itself; one that is lost cannot, and the other must not wait for it.
     for (const job of jobs) job.catch(() => new Ring(ring).stop());
-    const [sealed, hashed] = await Promise.allSettled(jobs);
-    if (sealed.status === "rejected") throw sealed.reason;
-    if (hashed.status === "rejected") throw hashed.reason;
-    this.#digests.set(source.file.fileNo, hashed.value[0]!);
+    const [[digest]] = await Promise.all(jobs);
+    this.#digests.set(source.file.fileNo, digest!);
   }
 
   async #sealBatches(hand: SealHands[number]): Promise<void> {

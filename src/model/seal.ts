@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { CaiError } from "../system/index.ts";
@@ -6,7 +6,7 @@ import { sealChunk } from "./chunk.ts";
 import type { Core } from "./core.ts";
 import type { FileEntry } from "./entry.ts";
 import { EpochKeys } from "./keys.ts";
-import { chunkCount, chunkLength, chunkOffset, streamSegments, TAG_SIZE } from "./layout.ts";
+import { chunkCount, chunkOffset, streamSegments, TAG_SIZE } from "./layout.ts";
 import { writeWhole } from "./output.ts";
 import { Ring, type RingMemory } from "./ring.ts";
 import { type FileIdentity, identityOf, sameIdentity } from "./scan.ts";
@@ -31,12 +31,12 @@ export interface SealSource {
 
 /** A job's result is the SHA-256 of each of its files in hex, where the job was to take it. */
 export type SealJob =
-  /** seals files one after another */
+  /** reads and seals files one after another */
   | { readonly kind: "files"; readonly sources: readonly SealSource[]; readonly digest: boolean }
-  /** seals one file and passes what it read on to the thread that hashes it */
-  | { readonly kind: "seal"; readonly source: SealSource; readonly ring: RingMemory }
-  /** hashes what the other thread reads of a file of `size` bytes */
-  | { readonly kind: "hash"; readonly size: number; readonly ring: RingMemory };
+  /** reads and hashes one file, and passes it on to the thread that seals it; the work of both is about the same */
+  | { readonly kind: "hash"; readonly source: SealSource; readonly ring: RingMemory }
+  /** seals what the other thread reads of `file` */
+  | { readonly kind: "seal"; readonly file: FileEntry; readonly ring: RingMemory };
 
 const MIB = 1024 * 1024;
 
@@ -50,10 +50,16 @@ export async function openSealer(setup: SealSetup, progress: (bytes: number) => 
   const sealer = new Sealer(setup, progress);
   return {
     run: async (job) => {
-      if (job.kind === "hash") return [hashRing(job.size, job.ring)];
-      if (job.kind === "files") return job.sources.flatMap((source) => sealer.sealHashed(source, job.digest));
-      sealer.sealIntoRing(job.source, job.ring);
-      return [];
+      if (job.kind === "files") return job.sources.flatMap((source) => sealer.sealFile(source, job.digest));
+      const ring = new Ring(job.ring);
+      try {
+        if (job.kind === "hash") return [sealer.hashIntoRing(job.source, ring)];
+        sealer.sealFromRing(job.file, ring);
+        return [];
+      } catch (error) {
+        ring.stop();
+        throw error;
+      }
     },
     end: async () => sealer.wipe(),
   };
@@ -62,101 +68,112 @@ export async function openSealer(setup: SealSetup, progress: (bytes: number) => 
 class Sealer {
   readonly #setup: SealSetup;
   readonly #progress: (bytes: number) => void;
+  readonly #span: number;
   readonly #plain: Uint8Array;
   readonly #sealed: Uint8Array;
 
   constructor(setup: SealSetup, progress: (bytes: number) => void) {
     this.#setup = setup;
     this.#progress = progress;
-    const span = spanSize(setup.core);
-    this.#plain = new Uint8Array(span);
-    this.#sealed = new Uint8Array(span + (span / setup.core.chunk) * TAG_SIZE);
+    this.#span = spanSize(setup.core);
+    this.#plain = new Uint8Array(this.#span);
+    this.#sealed = new Uint8Array(this.#span + (this.#span / setup.core.chunk) * TAG_SIZE);
   }
 
-  sealHashed(source: SealSource, digest: boolean): string[] {
-    const hash: Hash | undefined = digest ? createHash("sha256") : undefined;
-    this.#seal(
-      source,
-      () => this.#plain,
-      (span) => hash?.update(span),
-    );
+  sealFile(source: SealSource, digest: boolean): string[] {
+    const hash = digest ? createHash("sha256") : undefined;
+    const keys = this.#keysOf(source.file);
+    const seal = (span: Uint8Array, number: number) => {
+      hash?.update(span);
+      this.#sealSpan(source.file, keys, number, span);
+    };
+    try {
+      this.#readSpans(source, () => this.#plain, seal);
+    } finally {
+      keys.wipe();
+    }
     return hash === undefined ? [] : [hash.digest("hex")];
   }
 
-  sealIntoRing(source: SealSource, memory: RingMemory): void {
-    const ring = new Ring(memory);
+  hashIntoRing(source: SealSource, ring: Ring): string {
+    const hash = createHash("sha256");
+    const pass = (span: Uint8Array) => {
+      ring.filled();
+      // Only this thread writes to the span, and not before it asks for the ring's next one.
+      hash.update(span);
+    };
+    this.#readSpans(source, (number) => ring.spanToFill(number), pass);
+    return hash.digest("hex");
+  }
+
+  sealFromRing(file: FileEntry, ring: Ring): void {
+    const keys = this.#keysOf(file);
     try {
-      this.#seal(
-        source,
-        (number) => ring.spanToFill(number),
-        () => ring.filled(),
-      );
-    } catch (error) {
-      ring.stop();
-      throw error;
+      for (let number = 0; number * this.#span < file.size; number++) {
+        const span = ring.spanToDrain(number)?.subarray(0, file.size - number * this.#span);
+        if (span === undefined) return;
+        this.#sealSpan(file, keys, number, span);
+        ring.drained();
+      }
+    } finally {
+      keys.wipe();
     }
   }
 
   wipe(): void {
     this.#setup.prk.fill(0);
     this.#plain.fill(0);
+    this.#sealed.fill(0);
+  }
+
+  #keysOf(file: FileEntry): EpochKeys {
+    return new EpochKeys(this.#setup.prk, this.#setup.core, file);
   }
 
   /**
-   * @param buffer  gives the memory that span `number` is read into
+   * Reads a file that must be as it was scanned, before and after.
+   *
+   * @param buffer  gives the memory that span `number` is read into, or nothing where it is not wanted any more
    * @param taken   is told of each span once it was read
    */
-  #seal({ file, identity }: SealSource, buffer: (number: number) => Uint8Array, taken: (span: Uint8Array) => void): void {
+  #readSpans(
+    { file, identity }: SealSource,
+    buffer: (number: number) => Uint8Array | undefined,
+    taken: (span: Uint8Array, number: number) => void,
+  ): void {
     const path = join(this.#setup.base, file.path);
     const fd = openUnchanged(path, identity);
-    const keys = new EpochKeys(this.#setup.prk, this.#setup.core, file);
     try {
-      const size = spanSize(this.#setup.core);
-      for (let at = 0; at < file.size; at += size) {
-        const span = buffer(at / size).subarray(0, Math.min(size, file.size - at));
-        readWhole(fd, span, at, path);
-        taken(span);
-        this.#sealSpan(file, keys, at / this.#setup.core.chunk, span);
-        this.#progress(span.length);
+      for (let number = 0; number * this.#span < file.size; number++) {
+        const span = buffer(number)?.subarray(0, file.size - number * this.#span);
+        if (span === undefined) return;
+        readWhole(fd, span, number * this.#span, path);
+        taken(span, number);
       }
       if (!sameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity)) throw changed(path);
     } finally {
-      keys.wipe();
       closeSync(fd);
     }
   }
 
-  /** Seals the chunks of a span, of which `first` is the number of the first, and writes them where they belong. */
-  #sealSpan(file: FileEntry, keys: EpochKeys, first: number, span: Uint8Array): void {
-    const { core } = this.#setup;
+  /** Seals the chunks of span `number` and writes them where they belong. */
+  #sealSpan(file: FileEntry, keys: EpochKeys, number: number, span: Uint8Array): void {
+    const { core, output } = this.#setup;
+    const first = (number * this.#span) / core.chunk;
     const last = chunkCount(core, file.size) - 1;
     let length = 0;
     for (let chunk = first, at = 0; at < span.length; chunk++, at += core.chunk) {
-      const plain = span.subarray(at, at + chunkLength(core, file.size, chunk));
+      const plain = span.subarray(at, at + core.chunk);
       sealChunk(keys.of(chunk), chunk, chunk === last, plain, this.#sealed.subarray(length, length + plain.length + TAG_SIZE));
       length += plain.length + TAG_SIZE;
     }
     let done = 0;
     for (const segment of streamSegments(core, chunkOffset(core, file.offset, first), length)) {
-      writeWhole(this.#setup.output, this.#sealed.subarray(done, done + segment.length), segment.position);
+      writeWhole(output, this.#sealed.subarray(done, done + segment.length), segment.position);
       done += segment.length;
     }
+    this.#progress(span.length);
   }
-}
-
-function hashRing(size: number, memory: RingMemory): string {
-  const ring = new Ring(memory);
-  const hash = createHash("sha256");
-  try {
-    for (let number = 0; number * memory.span < size; number++) {
-      hash.update(ring.spanToDrain(number).subarray(0, Math.min(memory.span, size - number * memory.span)));
-      ring.drained();
-    }
-  } catch (error) {
-    ring.stop();
-    throw error;
-  }
-  return hash.digest("hex");
 }
 
 /** Opens the very file that was scanned; a symlink or pipe that took its place is neither followed nor waited for. */
