@@ -92,7 +92,7 @@ function prepare({ core, entries, access, source, prk, counters, lane }: Setup):
         count(Counter.requests, 1);
         answer(device, request.bytes.subarray(0, length), writer, (bytes) => handleRequest(bytes, tree, read, options));
       } else if (length !== -Errno.EINTR && length !== -Errno.EAGAIN && length !== -Errno.ENOENT) {
-        // ENODEV: unmounted. ECONNABORTED: the connection was ended by force. Anything else cannot be served either.
+        // ENODEV: unmounted. ECONNABORTED: the connection was ended by force. Anything else will not pass by trying again.
         reader.wipe();
         return -length;
       }

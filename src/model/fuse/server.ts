@@ -87,9 +87,15 @@ async function serve(artefact: Artefact, mountpoint: string, options: FuseOption
   held.defer(() => threads.stop());
   const { device, devices, negotiated } = await connect(path, access, workers, options.readAheadKb ?? READ_AHEAD_KB);
   held.defer(() => devices.forEach(closeDescriptor));
-  const end = () => detach(device);
-  held.defer(end);
-  const closed = threads.serve(end, devices, negotiated).then(() => held.disposeAsync());
+  let over = false;
+  // Once the mount is over, its device number can be another mount's.
+  const end = () => {
+    if (!over) detach(device);
+  };
+  const closed = threads.serve(end, devices, negotiated).then(() => {
+    over = true;
+    return held.disposeAsync();
+  });
   return {
     mountpoint: path,
     stats: () => sumCounters(counters),

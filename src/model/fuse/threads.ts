@@ -1,4 +1,4 @@
-import { CaiError, startWorker } from "../../system/index.ts";
+import { CaiError, Errno, errnoName, startWorker } from "../../system/index.ts";
 import type { ReadFailure } from "./file-reader.ts";
 import type { Report, Serve, Setup } from "./fuse-worker.ts";
 
@@ -40,7 +40,7 @@ export class FuseThreads {
    * Lets the threads answer requests.
    *
    * @param devices  one descriptor a thread
-   * @param onDied   called where a thread fails as a whole: what it had read from the kernel would never be answered
+   * @param onDied   called where a thread ends although the mount does not: what it has or would have read is not answered
    * @returns when all have ended
    */
   async serve(onDied: () => void, devices: readonly number[], { noOpen, noOpendir }: Omit<Serve, "kind" | "device">): Promise<void> {
@@ -71,7 +71,13 @@ export class FuseThreads {
       worker.onmessage = ({ data }: MessageEvent<Report>) => {
         if (data.kind === "failed-read") this.#tell(data.path, data.chunk, data.why);
         else if (data.kind === "fault") this.#options.onFault(data.message);
-        else if (data.kind === "ended") resolve();
+        else if (data.kind === "ended") {
+          if (data.errno !== Errno.ENODEV && data.errno !== Errno.ECONNABORTED) {
+            this.#options.onFault(`reading requests: ${errnoName(data.errno)}`);
+            onDied();
+          }
+          resolve();
+        }
       };
       worker.onerror = (event) => {
         this.#options.onFault(event.message);
