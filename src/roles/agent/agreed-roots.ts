@@ -11,7 +11,7 @@ export interface RootSource {
  * may allow two; the others then choose.
  *
  * @returns `sha256:<hex>` each; empty where no place names a root
- * @throws CaiError `agent.root-conflict`
+ * @throws CaiError `model.root-conflict`
  */
 export function agreedRoots(sources: readonly RootSource[]): readonly string[] {
   const naming = sources.filter(({ roots }) => roots.length > 0);
@@ -19,7 +19,7 @@ export function agreedRoots(sources: readonly RootSource[]): readonly string[] {
   if (!first) return [];
   const agreed = first.roots.filter((root) => others.every(({ roots }) => roots.includes(root)));
   if (agreed.length > 0) return agreed;
-  throw new CaiError("agent.root-conflict", `${naming.map(({ name }) => name).join(" and ")} name different roots`, {
+  throw new CaiError("model.root-conflict", `${naming.map(({ name }) => name).join(" and ")} name different roots`, {
     expected: "one root that all of them allow",
     got: naming.map(({ name, roots }) => `${name}: ${roots.join(" or ")}`).join("; "),
   });

@@ -47,7 +47,7 @@ export interface MountedModel extends Mount {
 /**
  * Gets a model's key, opens the artefact and mounts it.
  *
- * @throws CaiError `agent.swap-enabled`, `agent.resource-unknown`, `agent.resource-invalid`, `agent.root-conflict`,
+ * @throws CaiError `agent.swap-enabled`, `agent.resource-unknown`, `agent.resource-invalid`, `model.root-conflict`,
  *   `model.fuse-unavailable`, and what the key source and the model room throw
  */
 export async function mountModel(settings: MountModelSettings): Promise<MountedModel> {

@@ -34,7 +34,7 @@ export function createProgress(
 }
 
 /** @returns one line such as `encrypting [#####.....]  50%  1.2 GiB of 2.4 GiB  1.1 GB/s  1 s left` */
-export function progressLine(label: string, done: number, total: number, seconds: number): string {
+function progressLine(label: string, done: number, total: number, seconds: number): string {
   const part = total === 0 ? 1 : Math.min(1, done / total);
   const filled = Math.round(part * BAR_WIDTH);
   const rate = seconds > 0 ? done / seconds : 0;

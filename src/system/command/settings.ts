@@ -15,7 +15,7 @@ export interface ParsedCommand {
 }
 
 /** Flags that every verb has. */
-export const COMMON_FLAGS = {
+const COMMON_FLAGS = {
   json: { kind: "switch", about: "print one JSON document on standard output", commandLineOnly: true },
   help: { kind: "switch", short: "h", about: "print this help", commandLineOnly: true },
 } as const satisfies Record<string, FlagSpec>;

@@ -67,11 +67,6 @@ export const agentErrors = {
     cause: "This machine is no TEE that the agent can get evidence from.",
     remedy: "Run inside a TEE, or try out with --simulated-tdx (see `cai sim tdx`).",
   },
-  "agent.root-conflict": {
-    exit: 3,
-    cause: "Two sources name different roots of the model.",
-    remedy: "Make --root, the trustee's .root and the key file agree; the older one is probably stale.",
-  },
   "agent.resource-unknown": {
     exit: 2,
     cause: "Neither the command line nor the artefact says which resource holds the model's key.",

@@ -29,8 +29,8 @@ describe("roots from several places", () => {
 
   test("places that agree on none are a conflict that names them and what they say", () => {
     const error = rejection(() => agreed([A], [B, C]));
-    expect(error.id).toBe("agent.root-conflict");
+    expect(error.id).toBe("model.root-conflict");
     expect(error.got).toBe(`place 0: ${A}; place 1: ${B} or ${C}`);
-    expect(rejection(() => agreed([A, B], [B, C], [A, C])).id).toBe("agent.root-conflict");
+    expect(rejection(() => agreed([A, B], [B, C], [A, C])).id).toBe("model.root-conflict");
   });
 });

@@ -143,9 +143,9 @@ describe("which model it is", () => {
   });
 
   test("a root on the command line must agree with the trustee's and the key file's, and accepting unpinned roots lifts nothing", async () => {
-    expect((await refusal({ root: OTHER_ROOT, acceptUnpinnedRoot: true })).id).toBe("agent.root-conflict");
+    expect((await refusal({ root: OTHER_ROOT, acceptUnpinnedRoot: true })).id).toBe("model.root-conflict");
     const key = { keyFile: join(folder, "key") };
-    expect((await refusal({ model: join(folder, "filed.tar"), key, root: OTHER_ROOT })).id).toBe("agent.root-conflict");
+    expect((await refusal({ model: join(folder, "filed.tar"), key, root: OTHER_ROOT })).id).toBe("model.root-conflict");
   });
 
   test("during an upgrade either of the trustee's two roots will do", async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { CaiError, defineVerb } from "../../../system/index.ts";
@@ -21,11 +21,11 @@ export default defineVerb({
   ],
   exits: { 0: "everything was proved", 1: "something was not" },
   async run({ flags, json, print, signal }) {
+    const model = flags.model === undefined ? undefined : modelFolder(flags.model);
     const folder = mkdtempSync(join(tmpdir(), "cai-demo-"));
     const stage = makeStage(folder);
     const program = new Program(stage.logs, stage.temporary);
     const say = new Narration(json ? () => {} : (line) => void process.stdout.write(`${line}\n`));
-    const model = flags.model === undefined ? undefined : resolve(flags.model);
     try {
       await interruptible(new Story(program, stage, say, model).play(), signal);
       const folderKept = flags.keep ? folder : null;
@@ -42,6 +42,11 @@ export default defineVerb({
       throw new CaiError("demo.not-proved", `${failed.length} of ${say.proofs.length} promises did not hold`, { got: failed.join("; ") });
   },
 });
+
+function modelFolder(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return resolve(path);
+  throw new CaiError("cli.input-unreadable", `${path} is not a folder`, { expected: "the folder of a model", got: path });
+}
 
 function makeStage(folder: string): Stage {
   const stage = {
