@@ -36,6 +36,27 @@ describe("a quote", () => {
     }
   });
 
+  test("of another body is taken apart by the size of that body", () => {
+    const section = v4.subarray(OFFSETS.authSize);
+    const header = (version: number, teeType: number) =>
+      changed(v4.subarray(0, 48), (copy) => {
+        copy.set([version], 0);
+        copy.set([teeType], 4);
+      });
+    const bodyHeader = (type: number, size: number) => Uint8Array.of(type, 0, size & 0xff, size >> 8, 0, 0);
+    for (const [parts, tee, signed] of [
+      [[header(4, 0), new Uint8Array(384), section], "sgx", 432],
+      [[header(5, 0), bodyHeader(1, 384), new Uint8Array(384), section], "sgx", 438],
+      [[header(5, 0x81), bodyHeader(4, 885), new Uint8Array(885), section], "tdx", 939],
+    ] as const) {
+      const parsed = parseQuote(new Uint8Array(Buffer.concat(parts)));
+      expect(parsed.tee).toBe(tee);
+      expect(parsed.signed.length).toBe(signed);
+      expect(parsed.body.kind).toBe(tee === "sgx" ? "enclave" : "td");
+      expect(parsed.attestationKey).toEqual(parseQuote(v4).attestationKey);
+    }
+  });
+
   test("cut at any offset is unsupported", () => {
     for (const quote of [v4, v5]) {
       for (let end = 0; end < quote.length; end++) expect(errorId(() => parseQuote(quote.subarray(0, end)))).toBe("tdx.unsupported-quote");
