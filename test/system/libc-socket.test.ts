@@ -2,7 +2,10 @@ import { expect, test } from "bun:test";
 import { writeSync } from "node:fs";
 import { closeDescriptor, receiveDescriptor, socketPair } from "../../src/system/index.ts";
 
-test("a descriptor that another process sends is received, and works", async () => {
+const python = Bun.which("python3");
+if (python === null) console.warn("a test that needs python3 to send a descriptor is skipped: it is not installed");
+
+test.skipIf(python === null)("a descriptor that another process sends is received, and works", async () => {
   const [ours, theirs] = socketPair();
   const code =
     "import array, os, socket; s = socket.socket(fileno=3); s.sendmsg([b'x'], [(1, 1, array.array('i', [os.open('/proc/self/comm', 0)]))])";

@@ -22,9 +22,9 @@ export async function run(command: readonly string[]): Promise<Output> {
   return { code, out: Buffer.from(out), err };
 }
 
-/** Runs a Python program with the given arguments: it has pread, mmap and O_DIRECT at hand. */
-export function python(code: string, ...args: string[]): Promise<Output> {
-  return run(["python3", "-c", code, ...args]);
+/** Runs code in a process of its own; `args` are in `process.argv` from 1 on. What it awaits, it may await at the top. */
+export function script(code: string, ...args: string[]): Promise<Output> {
+  return run([process.execPath, "-e", code, ...args]);
 }
 
 /** A folder for one test file, with mount points below it; the mounts made there are taken down at the end. */

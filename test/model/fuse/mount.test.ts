@@ -17,7 +17,7 @@ import fc from "fast-check";
 import { type Mount, mountFuse } from "../../../src/model/index.ts";
 import { closeDescriptor, PinnedMemory, readAt } from "../../../src/system/index.ts";
 import { bytesOf, type Planned, sealTree, type TestArtefact } from "./artefact.ts";
-import { kernel, python, run, Workbench } from "./kernel.ts";
+import { kernel, run, script, Workbench } from "./kernel.ts";
 
 const CHUNK = 65536;
 const SIZES = [
@@ -39,14 +39,17 @@ const SIZES = [
   3_333_333,
 ];
 const CHECKSUMS = `
-import hashlib, os, sys
-for folder, folders, files in os.walk(sys.argv[1]):
-  for name in sorted(folders + files):
-    path = os.path.join(folder, name)
-    shown = os.path.relpath(path, sys.argv[1])
-    if os.path.islink(path): print(shown, "->", os.readlink(path))
-    elif os.path.isdir(path): print(shown, "/")
-    else: print(shown, hashlib.sha256(open(path, "rb").read()).hexdigest())
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+const walk = (folder, below) => {
+  for (const name of readdirSync(folder)) {
+    const path = folder + "/" + name;
+    const kind = lstatSync(path);
+    if (kind.isSymbolicLink()) console.log(below + name, "->", readlinkSync(path));
+    else if (kind.isDirectory()) { console.log(below + name, "/"); walk(path, below + name + "/"); }
+    else console.log(below + name, new Bun.CryptoHasher("sha256").update(readFileSync(path)).digest("hex"));
+  }
+};
+walk(process.argv[1], "");
 `;
 
 function shown(tree: readonly Planned[]): string[] {
@@ -90,7 +93,7 @@ describe.skipIf(!kernel)("a mounted model", () => {
   const at = (path: string) => join(mount.mountpoint, path);
 
   test("shows every name, link and byte of the tree", async () => {
-    const { out, err } = await python(CHECKSUMS, mount.mountpoint);
+    const { out, err } = await script(CHECKSUMS, mount.mountpoint);
     expect(err).toBe("");
     expect(out.toString().trimEnd().split("\n").sort()).toEqual(shown(tree).sort());
   });
@@ -120,10 +123,13 @@ describe.skipIf(!kernel)("a mounted model", () => {
   });
 
   test("can be mapped into memory", async () => {
-    const { out, err } = await python(
-      `import hashlib, mmap, sys
-f = open(sys.argv[1], "rb"); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
-print(m[3000000:3000010].hex(), m[65535:65537].hex(), hashlib.sha256(m[:]).hexdigest())`,
+    const { out, err } = await script(
+      `import { dlopen, toArrayBuffer } from "bun:ffi";
+import { openSync, statSync } from "node:fs";
+const { mmap } = dlopen("libc.so.6", { mmap: { args: ["ptr", "u64", "i32", "i32", "i32", "i64"], returns: "ptr" } }).symbols;
+const [fd, size, PROT_READ, MAP_PRIVATE] = [openSync(process.argv[1], "r"), statSync(process.argv[1]).size, 1, 2];
+const mapped = new Uint8Array(toArrayBuffer(mmap(null, size, PROT_READ, MAP_PRIVATE, fd, 0), 0, size));
+console.log(mapped.slice(3000000, 3000010).toHex(), mapped.slice(65535, 65537).toHex(), new Bun.CryptoHasher("sha256").update(mapped).digest("hex"));`,
       at(big),
     );
     expect(err).toBe("");
@@ -167,16 +173,13 @@ print(m[3000000:3000010].hex(), m[65535:65537].hex(), hashlib.sha256(m[:]).hexdi
   });
 
   test("refuses every way of writing as a read-only file system", async () => {
-    const { out } = await python(
-      `import errno, os, sys
-root = sys.argv[1]; f = os.path.join(root, "empty")
-def tried(call):
-  try: call()
-  except OSError as e: return errno.errorcode[e.errno]
-  return "done"
-print(*[tried(c) for c in (lambda: open(f, "wb"), lambda: open(f + "2", "xb"), lambda: os.mkdir(f + "3"), lambda: os.unlink(f),
-  lambda: os.rename(f, f + "4"), lambda: os.chmod(f, 0o777), lambda: os.utime(f), lambda: os.symlink("a", f + "5"),
-  lambda: os.link(f, f + "6"), lambda: os.truncate(f, 3), lambda: os.setxattr(f, "user.a", b"b"))])`,
+    const { out } = await script(
+      `import * as fs from "node:fs";
+const f = process.argv[1] + "/empty";
+const tried = (call) => { try { call(); return "done"; } catch (error) { return error.code; } };
+console.log([() => fs.openSync(f, "w"), () => fs.openSync(f + "2", "wx"), () => fs.mkdirSync(f + "3"), () => fs.unlinkSync(f),
+  () => fs.renameSync(f, f + "4"), () => fs.chmodSync(f, 0o777), () => fs.utimesSync(f, 1, 1), () => fs.symlinkSync("a", f + "5"),
+  () => fs.linkSync(f, f + "6"), () => fs.truncateSync(f, 3), () => fs.chownSync(f, 1, 1)].map(tried).join(" "));`,
       mount.mountpoint,
     );
     expect(out.toString().trim()).toBe(Array(11).fill("EROFS").join(" "));
@@ -304,12 +307,17 @@ describe.skipIf(!kernel)("a mount", () => {
         onCorrupt: (path, chunk, error) => told.push(`${error.id} ${path} ${chunk}`),
       }),
     );
-    const { out } = await python(
-      `import errno, os, sys
-f = os.open(sys.argv[1], os.O_RDONLY)
-for at in range(0, 10 * 65536, 4096):
-  try: print("ok" if os.pread(f, 4096, at) == open(sys.argv[2], "rb").read()[at:at + 4096] else "wrong", end=" ")
-  except OSError as e: print(errno.errorcode[e.errno], end=" ")`,
+    const { out } = await script(
+      `import { openSync, readFileSync, readSync } from "node:fs";
+const fd = openSync(process.argv[1], "r");
+const plain = readFileSync(process.argv[2]);
+const page = Buffer.alloc(4096);
+const seen = [];
+for (let at = 0; at < 10 * 65536; at += 4096) {
+  try { seen.push(readSync(fd, page, 0, 4096, at) === 4096 && page.equals(plain.subarray(at, at + 4096)) ? "ok" : "wrong"); }
+  catch (error) { seen.push(error.code); }
+}
+console.log(seen.join(" "));`,
       join(mount.mountpoint, "bad"),
       plainFile("plain", bytes),
     );
@@ -386,17 +394,18 @@ for at in range(0, 10 * 65536, 4096):
   test("gives right bytes while the collector of each serving thread runs after every few allocations", async () => {
     const mountpoint = bench.mountpoint("collected");
     const child = await serveElsewhere(mountpoint, { BUN_JSC_slowPathAllocsBetweenGCs: "5" });
-    const { out, err } = await python(
-      `import hashlib, mmap, os, sys, threading
-seen = set()
-def reader():
-  f = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT); page = mmap.mmap(-1, 1 << 18)
-  for _ in range(40):
-    n = os.preadv(f, [page], 0); seen.add(hashlib.sha256(page[:n]).hexdigest())
-threads = [threading.Thread(target=reader) for _ in range(4)]
-for t in threads: t.start()
-for t in threads: t.join()
-print(*seen)`,
+    const { out, err } = await script(
+      `import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+const seen = new Set();
+await Promise.all([1, 2, 3, 4].map(async () => {
+  const file = await open(process.argv[1], constants.O_RDONLY | constants.O_DIRECT);
+  for (let round = 0; round < 40; round++) {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(262144), 0, 262144, 0);
+    seen.add(new Bun.CryptoHasher("sha256").update(buffer.subarray(0, bytesRead)).digest("hex"));
+  }
+}));
+console.log([...seen].join(" "));`,
       join(mountpoint, "a"),
     );
     expect([out.toString().trim(), err]).toEqual([new Bun.CryptoHasher("sha256").update(bytesOf(200_000, 9)).digest("hex"), ""]);
