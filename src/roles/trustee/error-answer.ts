@@ -30,8 +30,8 @@ export function errorAnswer(thrown: unknown, place: ErrorPlace, authorized: bool
   const decision = decisionIdOf(error);
   const told = authorized || (place === "auth" && TOLD_AT_AUTH.has(error.id));
   // A failure of the trustee itself is no fault of the request.
-  const failed = place === "admin" && /^(store|trustee|internal)\./.test(error.id);
-  const { status, body } = encodeErrorAnswer(error.id, failed ? "resource" : place, {
+  const failed = /^(store|trustee|internal)\./.test(error.id);
+  const { status, body } = encodeErrorAnswer(error.id, failed && place === "admin" ? "resource" : place, {
     ...(told && !failed && { reason: error.message }),
     ...(decision !== undefined && { decision }),
   });
