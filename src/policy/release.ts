@@ -1,4 +1,5 @@
 import { CaiError, type ErrorId, type JsonObject, type JsonValue } from "../system/index.ts";
+import type { FloorHit } from "./floor.ts";
 import { compilePolicy } from "./rego/index.ts";
 
 /** A question to a resource policy. */
@@ -15,6 +16,8 @@ export interface ReleaseRequest {
   };
   /** seconds since 1970 */
   readonly now: number;
+  /** what `floor` finds at this moment: any hit denies, whatever the policy says (I12). Left out where the caller has refused hits itself */
+  readonly floor?: readonly FloorHit[];
 }
 
 /** The answer: `id` and `reason` say why where it is no. */
@@ -27,9 +30,13 @@ export type ReleaseDecision =
  * errors and limits deny. `data` is what trustee.md §5.6 names: `resource-path` with the plugin in front, `resource-path-parts`
  * without it, `plugin`, `query`.
  *
+ * The floor is asked first: a hit denies with its own id.
+ *
  * Never throws for what a policy does.
  */
-export function decideRelease({ policyText, token, resource, now }: ReleaseRequest): ReleaseDecision {
+export function decideRelease({ policyText, token, resource, now, floor = [] }: ReleaseRequest): ReleaseDecision {
+  const [hit] = floor;
+  if (hit !== undefined) return { allowed: false, id: hit.id, reason: `${hit.id}: ${hit.message}` };
   let allow: JsonValue | undefined;
   try {
     allow = compilePolicy(policyText).evaluate("data.policy.allow", {

@@ -1,7 +1,7 @@
-import type { Eval } from "./code.ts";
+import type { Eval, Exec } from "./code.ts";
 import type { Generator } from "./generator.ts";
 import type { Node } from "./ir.ts";
-import { Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { errorAt } from "./position.ts";
 import { equal, KeyedMembers, objectOf, RegoSet, type Value } from "./value.ts";
 import { describeValue } from "./value-text.ts";
@@ -80,10 +80,11 @@ function objectCode(keys: readonly Eval[], values: readonly Eval[]): Eval {
 
 /** Code of a comprehension: its body runs to the end and adds to a collection that stands in a slot. */
 export function comprehensionCode(generator: Generator, node: Node & { readonly kind: "comprehension" }, plan: Plan): Eval | null {
-  for (const local of node.free) if (!plan.bound.has(local)) return null;
+  for (const local of node.free) if (!plan.isBound(local)) return null;
   const slot = generator.layout.allocate();
   const { key: keyNode } = node;
-  const body = generator.body(node.body, new Plan(plan.bound), node.at, (inner) => {
+  const head = keyNode === undefined ? [node.value] : [keyNode, node.value];
+  const finish = (inner: Plan): Exec | null => {
     const value = generator.value(node.value, inner);
     if (value === null) return null;
     if (keyNode === undefined) {
@@ -112,7 +113,8 @@ export function comprehensionCode(generator: Generator, node: Node & { readonly 
       context.run.tick();
       return false;
     };
-  });
+  };
+  const body = generator.body(node.body, plan.fork(), node.at, finish, head);
   if (node.of === "object") {
     return (context, frame) => {
       const members = new KeyedMembers<Value>();

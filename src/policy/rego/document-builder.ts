@@ -35,7 +35,8 @@ export class DocumentBuilder {
   #holder(path: readonly Value[]): { readonly holder: DocumentBuilder; readonly key: Value } {
     let holder: DocumentBuilder = this;
     for (const key of path.slice(0, -1)) {
-      const child = holder.#node(key) ?? new DocumentBuilder();
+      const old = holder.#node(key);
+      const child = old === undefined ? new DocumentBuilder() : old;
       if (!(child instanceof DocumentBuilder)) throw new Conflict("rules give one key a value and members below it");
       holder.#children.set(key, child);
       holder = child;

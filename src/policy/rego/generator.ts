@@ -1,7 +1,7 @@
 import { callCode } from "./call-code.ts";
 import { type Eval, type Exec, sequence } from "./code.ts";
 import { collectionCode, comprehensionCode, templateCode } from "./collection-code.ts";
-import { eachLocalOf, type Layout, type Local, type Node, type Statement } from "./ir.ts";
+import { eachLocal, eachLocalOf, type Layout, type Local, type Node, type Statement } from "./ir.ts";
 import type { Plan } from "./plan.ts";
 import { errorAt, type Position } from "./position.ts";
 import type { Program } from "./program.ts";
@@ -32,7 +32,7 @@ export class Generator {
       case "slot":
         return slotCode(node.slot);
       case "local":
-        return plan.bound.has(node.local) ? slotCode(node.local.slot) : null;
+        return plan.isBound(node.local) ? slotCode(node.local.slot) : null;
       case "ref":
         return refCode(this, node, plan);
       case "call":
@@ -64,9 +64,10 @@ export class Generator {
    *
    * @param plan    what stands before the body; taken over
    * @param finish  makes the code that runs for each answer; null where a variable of the head has no value
+   * @param head    the terms that `finish` uses, for its error message
    * @throws CaiError `policy.compile-error` where a variable is unsafe
    */
-  body(statements: readonly Statement[], plan: Plan, at: Position, finish: (plan: Plan) => Exec | null): Exec {
+  body(statements: readonly Statement[], plan: Plan, at: Position, finish: (plan: Plan) => Exec | null, head: readonly Node[] = []): Exec {
     const waiting = [...statements];
     while (waiting.length > 0) {
       const ready = waiting.findIndex((statement) => {
@@ -76,11 +77,15 @@ export class Generator {
         plan.adopt(fork);
         return true;
       });
-      if (ready < 0) throw unsafe(waiting[0]!, plan);
+      if (ready < 0) throw unsafe(waiting[0]!.at, plan, (visit) => eachLocalOf(waiting[0]!, visit));
       waiting.splice(ready, 1);
     }
     const last = finish(plan);
-    if (last === null) throw errorAt("policy.compile-error", at, "a variable of the head is unsafe: no statement gives it a value");
+    if (last === null) {
+      throw unsafe(at, plan, (visit) => {
+        for (const node of head) eachLocal(node, visit);
+      });
+    }
     return sequence(plan.steps, last);
   }
 }
@@ -89,13 +94,12 @@ function slotCode(slot: number): Eval {
   return (_, frame) => frame[slot] as ReturnType<Eval>;
 }
 
-function unsafe(statement: Statement, plan: Plan): Error {
+function unsafe(at: Position, plan: Plan, eachUsed: (visit: (local: Local) => void) => void): Error {
   const names = new Set<string>();
-  eachLocalOf(statement, (local: Local) => {
-    if (!plan.bound.has(local)) names.add(local.name);
+  eachUsed((local) => {
+    if (!plan.isBound(local)) names.add(local.name);
   });
-  const list = [...names].join(", ");
-  return errorAt("policy.compile-error", statement.at, `variable ${list} is unsafe: no statement gives it a value first`, {
-    hint: "a variable in a negation or a call needs a value from another statement",
+  return errorAt("policy.compile-error", at, `variable ${[...names].join(", ")} is unsafe: no statement gives it a value first`, {
+    hint: "a variable in a head, a negation or a call needs a value from another statement",
   });
 }

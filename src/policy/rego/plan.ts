@@ -1,32 +1,45 @@
 import type { Step } from "./code.ts";
-import { eachLocal, type Local, type Node } from "./ir.ts";
+import type { Local, Node } from "./ir.ts";
 
 /** The code of a body so far, and the variables that have a value after it. */
 export class Plan {
-  readonly bound: Set<Local>;
-  readonly steps: Step[];
+  readonly #outer: Plan | undefined;
+  readonly #bound = new Set<Local>();
+  readonly steps: Step[] = [];
 
-  constructor(bound: Iterable<Local> = [], steps: readonly Step[] = []) {
-    this.bound = new Set(bound);
-    this.steps = [...steps];
+  /** @param outer  the plan whose variables this one may use */
+  constructor(outer?: Plan) {
+    this.#outer = outer;
   }
 
-  /** A plan to try something in: it starts from these variables, with no steps. */
+  /** A plan to try something in: it knows this one's variables and has no steps of its own. */
   fork(): Plan {
-    return new Plan(this.bound);
+    return new Plan(this);
   }
 
   /** Takes over what a fork did. */
   adopt(fork: Plan): void {
-    for (const local of fork.bound) this.bound.add(local);
+    this.adoptVariables(fork);
     this.steps.push(...fork.steps);
+  }
+
+  adoptVariables(fork: Plan): void {
+    for (const local of fork.#bound) this.#bound.add(local);
+  }
+
+  bind(local: Local): void {
+    this.#bound.add(local);
+  }
+
+  isBound(local: Local): boolean {
+    return this.#bound.has(local) || (this.#outer?.isBound(local) ?? false);
   }
 
   /** True where a term is a pattern with variables that have no value yet: a variable, or an array or object of patterns. */
   isPattern(node: Node): boolean {
     switch (node.kind) {
       case "local":
-        return !this.bound.has(node.local);
+        return !this.isBound(node.local);
       case "array":
         return node.items.some((item) => this.isPattern(item));
       case "object":
@@ -34,14 +47,5 @@ export class Plan {
       default:
         return false;
     }
-  }
-
-  /** True where every variable of a term has a value. */
-  isReady(node: Node): boolean {
-    let ready = true;
-    eachLocal(node, (local) => {
-      ready &&= this.bound.has(local);
-    });
-    return ready;
   }
 }

@@ -17,7 +17,7 @@ import { matchSlot } from "./unify-code.ts";
 import { equal, type RegoSet, type Value } from "./value.ts";
 
 /** Attempts to place statements before a policy counts as too large to order. */
-const MAXIMUM_ATTEMPTS = 1_000_000;
+const MAXIMUM_ATTEMPTS = 200_000;
 
 /** The compiled modules of a policy: every rule's code, linked. */
 export class Program implements Names {
@@ -142,26 +142,28 @@ export class Program implements Names {
         throw errorAt("policy.compile-error", arg.at, "an argument's pattern has variables without a value");
       }
     }
-    return generator.body(branch.body, plan, branch.at, (inner) =>
-      group.kind === "complete" || group.kind === "function"
-        ? completeCode(generator, branch, inner)
-        : partialCode(generator, branch, inner),
-    );
+    const isComplete = group.kind === "complete" || group.kind === "function";
+    const head = [...branch.keys, branch.element ?? branch.value];
+    const finish = (inner: Plan) => (isComplete ? completeCode(generator, branch, inner) : partialCode(generator, branch, inner));
+    return generator.body(branch.body, plan, branch.at, finish, head);
   }
 
+  /** @throws CaiError `policy.compile-error` where a rule reads itself, by whatever way */
   #checkRecursion(): void {
-    const done = new Set<RuleGroup>();
-    const path: RuleGroup[] = [];
-    const visit = (group: RuleGroup): void => {
-      if (done.has(group)) return;
-      if (path.includes(group)) {
-        const cycle = [...path.slice(path.indexOf(group)), group].map(({ name }) => name).join(" -> ");
-        throw errorAt("policy.compile-error", group.at, `rule ${group.name} is recursive: ${cycle}`);
+    const done = new Set<RuleGroup | RuleTree>();
+    const path = new Set<RuleGroup | RuleTree>();
+    const visit = (reader: RuleGroup | RuleTree): void => {
+      if (done.has(reader)) return;
+      if (path.has(reader)) {
+        const members = [...path].slice([...path].indexOf(reader));
+        const at = members.find((one) => one instanceof RuleGroup)!.at;
+        const cycle = [...members, reader].map(({ name }) => name).join(" -> ");
+        throw errorAt("policy.compile-error", at, `rule ${reader.name} is recursive: ${cycle}`);
       }
-      path.push(group);
-      group.dependencies.forEach(visit);
-      path.pop();
-      done.add(group);
+      path.add(reader);
+      for (const part of reader.dependencies) visit(part);
+      path.delete(reader);
+      done.add(reader);
     };
     for (const group of this.tree.groups()) visit(group);
   }

@@ -112,7 +112,7 @@ function treeCode(generator: Generator, tree: RuleTree, node: Ref): Eval {
   if (group?.kind === "function" && tree.children.size === 0) {
     throw errorAt("policy.compile-error", node.at, `${group.name} is a function: expected a call`);
   }
-  for (const below of tree.groups()) generator.owner?.dependencies.add(below);
+  generator.owner?.dependencies.add(group !== undefined && tree.children.size === 0 ? group : tree);
   if (group !== undefined && tree.children.size === 0) {
     return (context) => (context.replaced.length === 0 ? group.value(context) : tree.value(context));
   }

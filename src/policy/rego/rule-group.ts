@@ -2,6 +2,7 @@ import type { Exec } from "./code.ts";
 import { ABSENT, type Context, type Frame } from "./context.ts";
 import { Conflict, DocumentBuilder } from "./document-builder.ts";
 import { errorAt, type Position } from "./position.ts";
+import type { RuleTree } from "./rule-tree.ts";
 import { equal, RegoSet, type Value } from "./value.ts";
 
 /** One rule's code: its branches are tried in order until one has a value. */
@@ -28,8 +29,8 @@ export class RuleGroup {
   readonly arity: number;
   /** its place in the caches of contexts */
   readonly index: number;
-  /** groups that its code reads */
-  readonly dependencies = new Set<RuleGroup>();
+  /** rules, and packages with all their rules, that its code reads */
+  readonly dependencies = new Set<RuleGroup | RuleTree>();
   readonly rules: RuleCode[] = [];
   fallback: RuleCode | undefined;
   #uniform: boolean | undefined;

@@ -31,6 +31,15 @@ export class RuleTree {
     return path.reduce<RuleTree | undefined>((tree, step) => tree?.children.get(step), this);
   }
 
+  get name(): string {
+    return ["data", ...this.path].join(".");
+  }
+
+  /** What its document is made of. */
+  get dependencies(): Iterable<RuleGroup | RuleTree> {
+    return this.group === undefined ? this.children.values() : [this.group, ...this.children.values()];
+  }
+
   /** Every group here and below. */
   *groups(): Iterable<RuleGroup> {
     if (this.group !== undefined) yield this.group;
@@ -50,7 +59,8 @@ export class RuleTree {
   value(context: Context): Value | undefined {
     if (context.replaced.length > 0 && context.isReplaced(this.path)) return this.#base(context);
     const { group } = this;
-    if (group !== undefined && group.kind !== "function" && this.children.size === 0) return group.value(context) ?? this.#base(context);
+    // Where a rule stands, base data never shows through, not even while the rule is undefined.
+    if (group !== undefined && group.kind !== "function" && this.children.size === 0) return group.value(context);
     const base = this.#base(context);
     if (group?.kind === "function" && this.children.size === 0) return base;
     const members = new KeyedMembers<Value>();

@@ -2,7 +2,7 @@ import { type Eval, type Exec, type Step, sequence } from "./code.ts";
 import { Context, type Mock, replaced } from "./context.ts";
 import type { Generator } from "./generator.ts";
 import { eachLocalOf, type Node, type Override, type Statement } from "./ir.ts";
-import { Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { errorAt } from "./position.ts";
 import { iterateStep, unifyCode } from "./unify-code.ts";
 import { iterate, type Value } from "./value.ts";
@@ -58,21 +58,21 @@ function truthCode(value: Eval): Exec {
 function notCode(generator: Generator, statement: Statement, plan: Plan): boolean {
   let ready = true;
   eachLocalOf(statement, (local) => {
-    ready &&= plan.bound.has(local);
+    ready &&= plan.isBound(local);
   });
   if (!ready) return false;
-  const holds = generator.body([statement], new Plan(plan.bound), statement.at, () => () => true);
+  const holds = generator.body([statement], plan.fork(), statement.at, () => () => true);
   plan.steps.push({ test: (context, frame) => !holds(context, frame) });
   return true;
 }
 
 function everyCode(generator: Generator, statement: Statement & { readonly kind: "every" }, plan: Plan): boolean {
-  for (const local of statement.free) if (!plan.bound.has(local)) return false;
+  for (const local of statement.free) if (!plan.isBound(local)) return false;
   const domain = generator.value(statement.domain, plan);
   if (domain === null) return false;
   const keySlot = generator.layout.allocate();
   const valueSlot = generator.layout.allocate();
-  const inner = new Plan(plan.bound);
+  const inner = plan.fork();
   for (const [pattern, slot] of [
     [statement.key, keySlot],
     [statement.value, valueSlot],
@@ -103,9 +103,9 @@ function overriddenCode(generator: Generator, statement: Statement, plan: Plan):
     if (value === null) return false;
     changes.push(overrideCode(generator, override, value));
   }
-  const inner = new Plan(plan.bound);
+  const inner = plan.fork();
   if (!plainCode(generator, statement, inner)) return false;
-  for (const local of inner.bound) plan.bound.add(local);
+  plan.adoptVariables(inner);
   const slot = generator.layout.allocate();
   const steps: readonly Step[] = inner.steps;
   plan.steps.push({

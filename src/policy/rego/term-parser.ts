@@ -109,24 +109,26 @@ export class TermParser {
   #postfix(): Term {
     const at = this.peek().at;
     let term = this.#primary();
+    let path: Term[] = [];
+    const referred = (): Term => (path.length === 0 ? term : { kind: "ref", head: term, path, at });
     for (;;) {
       const token = this.peek();
-      if (token.kind !== "symbol" || token.spaced) return term;
+      if (token.kind !== "symbol" || token.spaced) return referred();
       if (token.text === ".") {
         this.take();
         const name = this.peek();
-        term = extend(term, { kind: "value", value: this.expectIdentifier("a name after ."), at: name.at }, at);
+        path.push({ kind: "value", value: this.expectIdentifier("a name after ."), at: name.at });
       } else if (token.text === "[") {
         this.take();
-        const key = this.term();
+        path.push(this.term());
         this.expectSymbol("]");
-        term = extend(term, key, at);
       } else if (token.text === "(") {
-        const name = functionName(term);
+        const name = functionName(referred());
         if (name === undefined) this.fail("an operator or a line end");
         this.take();
         term = { kind: "call", name, args: this.list(")"), at };
-      } else return term;
+        path = [];
+      } else return referred();
     }
   }
 
@@ -322,10 +324,6 @@ export class TermParser {
     }
     return withs;
   }
-}
-
-function extend(head: Term, key: Term, at: Position): Term {
-  return head.kind === "ref" ? { ...head, path: [...head.path, key] } : { kind: "ref", head, path: [key], at };
 }
 
 /** @returns the dotted name of a variable or of a ref through names only */

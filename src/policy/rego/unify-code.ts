@@ -86,7 +86,7 @@ function matchValue(generator: Generator, pattern: Node, value: Eval, plan: Plan
   const slot = pattern.kind === "local" ? pattern.local.slot : generator.layout.allocate();
   plan.steps.push({ test: storeCode(value, slot) });
   if (pattern.kind === "local") {
-    plan.bound.add(pattern.local);
+    plan.bind(pattern.local);
     return true;
   }
   return matchSlot(generator, pattern, slot, plan);
@@ -161,13 +161,13 @@ export function iterateStep(generator: Generator, domain: Eval, key: Node | unde
 /** Where iteration puts what this pattern is matched with: the variable's own slot where the pattern is one without a value. */
 function targetSlot(generator: Generator, pattern: Node | undefined, plan: Plan): number {
   if (pattern?.kind === "slot") return pattern.slot;
-  return pattern?.kind === "local" && !plan.bound.has(pattern.local) ? pattern.local.slot : generator.layout.allocate();
+  return pattern?.kind === "local" && !plan.isBound(pattern.local) ? pattern.local.slot : generator.layout.allocate();
 }
 
 function settle(generator: Generator, pattern: Node | undefined, slot: number, plan: Plan): boolean {
   if (pattern === undefined || pattern.kind === "slot") return true;
   if (pattern.kind === "local" && pattern.local.slot === slot) {
-    plan.bound.add(pattern.local);
+    plan.bind(pattern.local);
     return true;
   }
   return matchSlot(generator, pattern, slot, plan);

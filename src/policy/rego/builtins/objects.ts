@@ -121,10 +121,11 @@ export const objects: Builtins = {
   "object.get": builtin(3, (args) => {
     const object = objectArg(args, 0);
     const [, key, fallback] = args;
-    if (!Array.isArray(key)) return member(object, key!) ?? fallback!;
     let value: Value | undefined = object;
-    for (const step of key as readonly Value[]) value = value === undefined ? undefined : member(value, step);
-    return value ?? fallback!;
+    for (const step of Array.isArray(key) ? (key as readonly Value[]) : [key!])
+      value = value === undefined ? undefined : member(value, step);
+    // Not ??: a member that is null is there.
+    return value === undefined ? fallback! : value;
   }),
   "object.keys": builtin(1, (args) => new RegoSet(entriesOf(objectArg(args, 0)).map(([key]) => key))),
   "object.union": builtin(2, (args, run) => union(objectArg(args, 0), objectArg(args, 1), run)),
