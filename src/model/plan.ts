@@ -95,18 +95,23 @@ export function planArtefact(scanned: readonly ScannedEntry[], settings: PlanSet
     stream: pad(sealed, settings.pad),
     index: indexMemberSize(settings, encodeIndex(entries).length),
   };
-  checkGeometry(core);
-  return { core, entries, sources, sealed, plaintext };
+  return { core: checkCore(core, "model.input-unsupported"), entries, sources, sealed, plaintext };
 }
 
 /** Holds the settings to the bounds that readers hold a core to. */
 function checkSettings({ chunk, epoch, part }: PlanSettings): void {
   const index = indexMemberSize({ chunk }, INDEX_BLOCK);
+  checkCore({ v: 1, id: new Uint8Array(ID_SIZE), cipher: "A256GCM", chunk, epoch, part, stream: 0, index }, "cli.setting-invalid");
+}
+
+/** Sees that readers will take the core. @throws CaiError of the id `id`: what is wrong is not a header that somebody sent */
+function checkCore(core: Core, id: "cli.setting-invalid" | "model.input-unsupported"): Core {
   try {
-    checkGeometry({ v: 1, id: new Uint8Array(ID_SIZE), cipher: "A256GCM", chunk, epoch, part, stream: 0, index });
+    checkGeometry(core);
+    return core;
   } catch (cause) {
     const { message, expected, got } = CaiError.from(cause);
-    throw new CaiError("cli.setting-invalid", message, { ...(expected && { expected }), ...(got && { got }), cause });
+    throw new CaiError(id, message, { ...(expected && { expected }), ...(got && { got }), cause });
   }
 }
 

@@ -150,6 +150,8 @@ class Sealer {
         readWhole(fd, span, number * this.#span, path);
         taken(span, number);
       }
+      // A file that has more to give than its size says would be cut.
+      if (readSome(fd, new Uint8Array(1), file.size, path) !== 0) throw changed(path);
       if (!sameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity)) throw changed(path);
     } finally {
       closeSync(fd);
@@ -192,14 +194,17 @@ function openUnchanged(path: string, identity: FileIdentity): number {
 
 function readWhole(fd: number, into: Uint8Array, offset: number, path: string): void {
   for (let done = 0; done < into.length; ) {
-    let count: number;
-    try {
-      count = readSync(fd, into, done, into.length - done, offset + done);
-    } catch (cause) {
-      throw unreadable(path, cause);
-    }
+    const count = readSome(fd, into.subarray(done), offset + done, path);
     if (count === 0) throw changed(path);
     done += count;
+  }
+}
+
+function readSome(fd: number, into: Uint8Array, offset: number, path: string): number {
+  try {
+    return readSync(fd, into, 0, into.length, offset);
+  } catch (cause) {
+    throw unreadable(path, cause);
   }
 }
 

@@ -271,3 +271,23 @@ test("a missing input and settings out of bounds are refused", async () => {
   await refusal("cli.usage", () => encryptSmall(input, output, { recipients: [{ kek: KEK, uri: "https://x/default/model/y" }] }));
   expect(readdirSync(folder.path)).toEqual(["tree"]);
 });
+
+test("a file that holds more than its size says is not cut in silence", async () => {
+  using folder = scratch();
+  await refusal("model.source-changed", () => encryptSmall("/proc/version", join(folder.path, "enc.tar")));
+  expect(readdirSync(folder.path)).toBeEmpty();
+});
+
+test("neither names, nor content, nor the key stand in the archive", async () => {
+  using folder = scratch();
+  const input = join(folder.path, "in");
+  mkdirSync(input);
+  writeFileSync(join(input, "canary-name"), "canary-content".repeat(1000));
+  symlinkSync("canary-target", join(input, "link"));
+  await encryptSmall(input, join(folder.path, "enc.tar"));
+  const archive = readFileSync(join(folder.path, "enc.tar"));
+  const digest = Bun.SHA256.hash(readFileSync(join(input, "canary-name")), "hex");
+  for (const secret of ["canary", digest, KEK, Buffer.from(KEK).toString("base64url"), Buffer.from(KEK).toString("hex")]) {
+    expect(archive.includes(secret)).toBe(false);
+  }
+});
