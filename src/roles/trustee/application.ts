@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { bodyContext, encodeErrorAnswer, KBS_PREFIX, KEYLESS_CONTEXT, SIGNATURE_HEADER } from "../../protocol/index.ts";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 import type { AdministratorCheck } from "./administrators.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import { errorAnswer } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { bearerOf } from "./rcar-routes.ts";
@@ -13,6 +14,8 @@ import type { Call, Reply, Route } from "./route.ts";
 const BODY_TIMEOUT_MS = 30_000;
 /** Requests under way at a time; more are told to come back (security.md I40). */
 const MAX_REQUESTS = 1024;
+/** Bytes of all bodies that are held at a time. */
+const MAX_BODIES = 128 * 1024 * 1024;
 
 export interface ApplicationParts {
   readonly keys: TrusteeKeys;
@@ -37,6 +40,7 @@ export interface Application {
 /** Makes the HTTP application out of the router table. */
 export function createApplication(parts: ApplicationParts, routes: readonly Route[]): Application {
   const app = new Hono<{ Bindings: Connection }>();
+  const budget = new ByteBudget(MAX_BODIES);
   let active = 0;
   for (const route of routes) {
     app.on(route.method, route.path, async (context) => {
@@ -45,10 +49,14 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
       let signing = { context: KEYLESS_CONTEXT };
       let reply: Reply;
       let authorized = false;
+      let held = 0;
       active++;
       try {
         if (active > MAX_REQUESTS) throw new CaiError("kbs.busy", "too many requests are under way");
-        const body = await readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS);
+        const body = await readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS, (bytes) => {
+          budget.take(bytes);
+          held += bytes;
+        });
         if (raw.method !== "GET") signing = { context: bodyContext(body) };
         const call = callOf(raw, target, body, context.env.client, parts.clock(), (value) => {
           signing = { context: value };
@@ -61,6 +69,7 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
         reply = errorAnswer(error, route.place, authorized, parts.logger);
       } finally {
         active--;
+        budget.give(held);
       }
       return respond(parts, route, raw.method, target, signing.context, reply);
     });

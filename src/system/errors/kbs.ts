@@ -131,7 +131,11 @@ export const kbsErrors = {
     cause: "The trustee has more work queued than it accepts.",
     remedy: "Try again after the time that the answer names.",
   },
-  "kbs.request-timeout": { exit: 4, cause: "The request's body did not arrive in time.", remedy: "Check the network between." },
+  "kbs.request-timeout": {
+    exit: 4,
+    cause: "The request's body did not arrive whole, or not in time.",
+    remedy: "Check the network between.",
+  },
   "kbs.init-data-invalid": {
     exit: 3,
     cause: "The init data is not TOML of the known form, or names a digest algorithm that is not available.",

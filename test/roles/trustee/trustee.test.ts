@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { buildCertificate, encodePem } from "../../../src/crypto/index.ts";
 import { createTrustee, initTrustee } from "../../../src/roles/trustee/index.ts";
@@ -214,6 +215,29 @@ describe("after kill -9", () => {
     second.child.kill("SIGKILL");
     await second.child.exited;
   });
+});
+
+test("a client that goes away in the middle of a body, or sends garbage, disturbs nobody", async () => {
+  const world = await startKbs();
+  const { hostname, port } = new URL(world.url);
+  const send = (text: string) =>
+    new Promise<void>((resolve) => {
+      const socket = connect(Number(port), hostname, () => socket.write(text, () => socket.destroy()));
+      socket.on("close", () => resolve());
+      socket.on("error", () => resolve());
+    });
+  try {
+    const head = "POST /kbs/v0/attest HTTP/1.1\r\nHost: x\r\n";
+    for (let i = 0; i < 20; i++) {
+      await send(`${head}Content-Length: 100000\r\n\r\n{"half":`);
+      await send(`${head}Transfer-Encoding: chunked\r\n\r\n10\r\n{"half"`);
+      await send(`\x16\x03\x01${"\0".repeat(100)}`);
+    }
+    await provision(world);
+    await new Guest(world).attest();
+  } finally {
+    await world.end();
+  }
 });
 
 test("a store that is edited while it serves opens nothing any more (I25)", async () => {
