@@ -54,7 +54,19 @@ export async function createPartialFile(path: string): Promise<PartialFile> {
   } catch (cause) {
     throw errorCode(cause) === "EEXIST" ? beingWritten(path) : failed(partial, cause);
   }
-  tryLock(handle.fd);
+  let locked: boolean;
+  try {
+    locked = tryLock(handle.fd);
+  } catch (cause) {
+    await handle.close();
+    await rm(partial);
+    throw failed(partial, cause);
+  }
+  if (!locked) {
+    // Another run took the fresh file for one that was left behind, and removes it.
+    await handle.close();
+    throw beingWritten(path);
+  }
   return {
     fd: handle.fd,
     path: partial,
