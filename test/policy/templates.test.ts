@@ -152,6 +152,8 @@ describe.each([
     "contraindicates the TCB status %p",
     (status) => {
       expect(vector({ tcb_status: status }).hardware).toBe(97);
+      expect(vector({ tcb_status_current: status }).hardware).toBe(97);
+      expect(vector({ tcb_status_current: "UpToDate" }).hardware).toBe(2);
     },
   );
 

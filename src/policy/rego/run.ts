@@ -19,20 +19,24 @@ export interface RunSettings {
   readonly referenceValue: ((id: string) => JsonValue) | undefined;
 }
 
-/** Steps between two looks at the clock. */
-const CLOCK_INTERVAL = 256;
+/** Most steps between two looks at the clock. Slow steps bring the looks closer together. */
+const MAXIMUM_INTERVAL = 256;
+const SLOW_MILLISECONDS = 5;
 
 /** What one evaluation has consumed, and what it was given besides documents. */
 export class Run {
   readonly settings: RunSettings;
   #steps = 0;
-  #nextLook = CLOCK_INTERVAL;
+  #interval = 8;
+  #nextLook = 8;
+  #lastLook: number;
   #depth = 0;
   readonly #start: number;
 
   constructor(settings: RunSettings) {
     this.settings = settings;
     this.#start = settings.clock();
+    this.#lastLook = this.#start;
   }
 
   /** Counts work: one iteration, one call, or `amount` members or 64 characters. */
@@ -44,8 +48,11 @@ export class Run {
   #look(): void {
     const { steps, milliseconds } = this.settings.budget;
     if (this.#steps > steps) throw exceeded(`expected at most ${steps} steps`);
-    if (this.settings.clock() - this.#start > milliseconds) throw exceeded(`expected at most ${milliseconds} ms`);
-    this.#nextLook = this.#steps + CLOCK_INTERVAL;
+    const now = this.settings.clock();
+    if (now - this.#start > milliseconds) throw exceeded(`expected at most ${milliseconds} ms`);
+    this.#interval = now - this.#lastLook > SLOW_MILLISECONDS ? 1 : Math.min(this.#interval * 2, MAXIMUM_INTERVAL);
+    this.#lastLook = now;
+    this.#nextLook = this.#steps + this.#interval;
   }
 
   enter(): void {

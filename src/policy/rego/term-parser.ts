@@ -1,6 +1,7 @@
 import type { Token } from "./lexer.ts";
 import { errorAt, type Position } from "./position.ts";
 import type { Literal, Term, With } from "./syntax.ts";
+import { TokenReader } from "./token-reader.ts";
 
 /** Infix operators from loosest to tightest, with the built-in that each one calls. */
 const OPERATORS: readonly { readonly [operator: string]: string }[] = [
@@ -17,65 +18,8 @@ const INTERSECTION = 3;
 const MAXIMUM_NESTING = 200;
 
 /** Reads terms and bodies from tokens. */
-export class TermParser {
-  readonly #tokens: readonly Token[];
-  #next = 0;
+export class TermParser extends TokenReader {
   #nesting = 0;
-
-  constructor(tokens: readonly Token[]) {
-    this.#tokens = tokens;
-  }
-
-  protected peek(ahead = 0): Token {
-    return this.#tokens[Math.min(this.#next + ahead, this.#tokens.length - 1)]!;
-  }
-
-  protected take(): Token {
-    const token = this.peek();
-    this.#next++;
-    return token;
-  }
-
-  protected fail(expected: string, token = this.peek()): never {
-    throw errorAt("policy.parse-error", token.at, `expected ${expected}, got ${describe(token)}`, { expected, got: describe(token) });
-  }
-
-  protected isSymbol(text: string, ahead = 0): boolean {
-    const token = this.peek(ahead);
-    return token.kind === "symbol" && token.text === text;
-  }
-
-  /** True at a word that is no part of a ref: `if` but not `if.x`. */
-  protected isWord(text: string, ahead = 0): boolean {
-    const token = this.peek(ahead);
-    if (token.kind !== "identifier" || token.text !== text) return false;
-    const after = this.peek(ahead + 1);
-    return !(after.kind === "symbol" && !after.spaced && (after.text === "." || after.text === "["));
-  }
-
-  protected skipSymbol(text: string): boolean {
-    const found = this.isSymbol(text);
-    if (found) this.#next++;
-    return found;
-  }
-
-  protected skipWord(text: string): boolean {
-    const found = this.isWord(text);
-    if (found) this.#next++;
-    return found;
-  }
-
-  protected expectSymbol(text: string): Position {
-    if (!this.isSymbol(text)) this.fail(text);
-    return this.take().at;
-  }
-
-  protected expectIdentifier(what: string): string {
-    const token = this.peek();
-    if (token.kind !== "identifier") this.fail(what);
-    this.#next++;
-    return token.text;
-  }
 
   /** Bounds recursion, so that nested brackets are an error and never a stack overflow. */
   #nested<T>(read: () => T): T {
@@ -336,19 +280,4 @@ export function functionName(term: Term): string | undefined {
     parts.push(step.value);
   }
   return parts.join(".");
-}
-
-function describe(token: Token): string {
-  switch (token.kind) {
-    case "end":
-      return "the end of the text";
-    case "number":
-      return String(token.value);
-    case "string":
-      return "a string";
-    case "template":
-      return "a template string";
-    default:
-      return `"${token.text}"`;
-  }
 }

@@ -28,10 +28,6 @@ export function typeName(value: Value): TypeName {
   return value instanceof RegoSet ? "set" : "object";
 }
 
-export function isArray(value: Value): value is readonly Value[] {
-  return Array.isArray(value);
-}
-
 export function isObject(value: Value): value is PlainObject | RegoObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof RegoSet);
 }
@@ -48,7 +44,7 @@ export function member(of: Value, key: Value): Value | undefined {
 }
 
 /** @returns the keys of a plain object in Rego's order */
-export function sortedKeys(object: PlainObject): string[] {
+function sortedKeys(object: PlainObject): string[] {
   return Object.keys(object).sort(compareStrings);
 }
 
@@ -141,7 +137,7 @@ export function entriesOf(object: PlainObject | RegoObject): readonly (readonly 
 }
 
 /** Orders strings by their code points, as UTF-8 bytes would be. */
-export function compareStrings(a: string, b: string): number {
+function compareStrings(a: string, b: string): number {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {

@@ -18,6 +18,9 @@ hardware := 2 if {
 	right_world
 	genuine
 	input.tdx.tcb_status == "UpToDate"
+
+	# The module that runs now, where the claims tell it apart from the one at launch.
+	object.get(input.tdx, "tcb_status_current", "UpToDate") == "UpToDate"
 	input.tdx.tcb_verification.collateral_expired == false
 	matches_if_given("mr_seam")
 	matches_if_given("tcb_svn")

@@ -50,11 +50,6 @@ export function indexArg(args: readonly Value[], index: number): number {
   return typeof value === "number" ? value : wrong("integer below 2^53", index, value);
 }
 
-export function booleanArg(args: readonly Value[], index: number): boolean {
-  const value = args[index];
-  return typeof value === "boolean" ? value : wrong("boolean", index, value);
-}
-
 export function arrayArg(args: readonly Value[], index: number): readonly Value[] {
   const value = args[index];
   return Array.isArray(value) ? value : wrong("array", index, value);

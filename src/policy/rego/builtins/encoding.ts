@@ -4,7 +4,7 @@ import { entriesOf, isObject, KeyedMembers, objectOf, RegoSet, type Value } from
 import { type Builtin, BuiltinFailure, type Builtins, builtin, objectArg, stringArg } from "./builtin.ts";
 
 /** JSON as the language's own encoder writes it: sorted keys, and `<`, `>`, `&`, U+2028, U+2029 escaped. */
-export function jsonText(value: Value): string {
+function jsonText(value: Value): string {
   switch (typeof value) {
     case "string":
       return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
@@ -22,7 +22,7 @@ export function jsonText(value: Value): string {
 }
 
 /** Parses JSON with exact integers. */
-export function parseJson(text: string, run: Run): Value {
+function parseJson(text: string, run: Run): Value {
   run.characters(text.length);
   run.tick(text.length >>> 3);
   try {
