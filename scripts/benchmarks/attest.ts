@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { createKbsClient } from "../../src/roles/agent/index.ts";
 import { createLogger } from "../../src/system/index.ts";
 import { loadSimulatedTd, simulatedTdxAttester } from "../../src/tee/tdx/index.ts";
+import { removeScratch } from "../../test/e2e/cai.ts";
+import { startWorld } from "../../test/e2e/world.ts";
 import { CAI, type Figure, run } from "./measure.ts";
 
 const ATTESTATIONS = 10_000;
@@ -10,39 +11,15 @@ const CLIENTS = 8;
 const RESOURCE = "kbs:///default/key/bench";
 
 /** Full simulated attestations with release (auth, attest, GET) against one trustee, client and trustee on the same cores; then its memory. */
-export async function benchAttest(folder: string): Promise<Figure[]> {
-  const [sim, data] = [join(folder, "sim"), join(folder, "trustee")];
-  run([CAI, "sim", "tdx", "init", "--out", sim]);
-  run([CAI, "trustee", "init", "--simulated", "--data", data]);
-  const trustee = Bun.spawn(
-    [
-      CAI,
-      "trustee",
-      "serve",
-      "--data",
-      data,
-      "--listen",
-      "127.0.0.1:0",
-      "--trust-anchor",
-      join(sim, "anchor.pem"),
-      "--collateral",
-      join(sim, "collateral.json"),
-      "--json",
-    ],
-    { stdout: "pipe", stderr: "ignore" },
-  );
+export async function benchAttest(): Promise<Figure[]> {
+  const { url, machine, trustee, admin, folder } = await startWorld();
   try {
-    const { value } = await trustee.stdout.getReader().read();
-    const { url } = JSON.parse(new TextDecoder().decode(value)) as { url: string };
-    const admin = ["--trustee", url, "--admin-key", join(data, "admin.key")];
-    run([CAI, "reference", "set", "--file", join(sim, "reference.json"), ...admin]);
-    run([CAI, "policy", "set", "resource", "--template", "affirming-simulated", ...admin]);
     run([CAI, "resource", "set", RESOURCE, "--random", "32", ...admin]);
-    const attester = simulatedTdxAttester(await loadSimulatedTd(join(sim, "machine.json")));
+    const attester = simulatedTdxAttester(loadSimulatedTd(machine));
     let left = ATTESTATIONS;
     const loop = async () => {
+      const client = createKbsClient({ trustee: new URL(url), attester, logger: createLogger("error") });
       while (left-- > 0) {
-        const client = createKbsClient({ trustee: new URL(url), attester, logger: createLogger("error") });
         await client.attest();
         const key = await client.resource(RESOURCE);
         if (key.length !== 32) throw new Error("the released key is not the stored one");
@@ -69,7 +46,7 @@ export async function benchAttest(folder: string): Promise<Figure[]> {
       },
     ];
   } finally {
-    trustee.kill("SIGTERM");
-    await trustee.exited;
+    await trustee.kill("SIGTERM");
+    removeScratch(folder);
   }
 }

@@ -1,9 +1,7 @@
 import { randomFillSync } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
-import { resolve } from "node:path";
 
-/** The compiled executable that is measured. */
-export const CAI = resolve("dist/cai");
+export { CAI } from "../../test/e2e/cai.ts";
 
 /** @returns the middle value, or the mean of the two middle ones */
 export function median(values: readonly number[]): number {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { encryptModel } from "../../src/model/index.ts";
 import { cai, caiError, caiJson, hasFuse, removeScratch, type Started, scratch, start, stopAll } from "./cai.ts";
 import { diffTrees } from "./tree.ts";
-import { startWorld, type World } from "./world.ts";
+import { serveAgain, startTrustee, startWorld, type World } from "./world.ts";
 
 const URI = "kbs:///default/model/story";
 let world: World;
@@ -229,26 +229,10 @@ describe("a trustee", () => {
   test("killed while it serves keeps every secret, and serves again", async () => {
     const data = join(world.folder, "killed");
     const sim = join(world.folder, "sim");
-    const { admin_key } = await caiJson(["trustee", "init", "--simulated", "--data", data]);
-    const serve = [
-      "trustee",
-      "serve",
-      "--data",
-      data,
-      "--listen",
-      "127.0.0.1:0",
-      "--trust-anchor",
-      join(sim, "anchor.pem"),
-      "--collateral",
-      join(sim, "collateral.json"),
-    ];
-    const first = await start(serve);
-    const admin = ["--trustee", String(first.ready["url"]), "--admin-key", String(admin_key)];
+    const { trustee: first, admin } = await startTrustee(data, sim);
     await caiJson(["resource", "set", "kbs:///default/a/b", "--random", "32", ...admin]);
-    await caiJson(["policy", "set", "resource", "--template", "affirming-simulated", ...admin]);
-    await caiJson(["reference", "set", "--file", join(sim, "reference.json"), ...admin]);
     await first.kill("SIGKILL");
-    const second = await start(serve);
+    const second = await serveAgain(data, sim);
     expect(second.ready["tid"]).toBe(first.ready["tid"]);
     const { base64 } = await caiJson([
       "agent",

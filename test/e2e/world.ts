@@ -21,36 +21,27 @@ export interface World {
 export async function startWorld(): Promise<World> {
   const folder = scratch();
   const sim = join(folder, "sim");
-  const data = join(folder, "trustee");
   await caiJson(["sim", "tdx", "init", "--out", sim]);
-  const { admin_key } = await caiJson(["trustee", "init", "--simulated", "--data", data]);
-  const trustee = await start([
-    "trustee",
-    "serve",
-    "--data",
-    data,
-    "--listen",
-    "127.0.0.1:0",
-    "--trust-anchor",
-    join(sim, "anchor.pem"),
-    "--collateral",
-    join(sim, "collateral.json"),
-  ]);
+  const { trustee, adminKey, admin } = await startTrustee(join(folder, "trustee"), sim);
   const url = String(trustee.ready["url"]);
   const pin = String(trustee.ready["pin"]);
-  const adminKey = String(admin_key);
-  const admin = ["--trustee", url, "--admin-key", adminKey];
+  const machine = join(sim, "machine.json");
+  const agent = ["--trustee", url, "--trustee-pin", pin, "--simulated-tdx", machine];
+  return { folder, url, pin, adminKey, machine, trustee, admin, agent };
+}
+
+/** Makes a trustee that takes the machine in the folder `sim`, and starts it. */
+export async function startTrustee(data: string, sim: string): Promise<Pick<World, "trustee" | "adminKey" | "admin">> {
+  const adminKey = String((await caiJson(["trustee", "init", "--simulated", "--data", data]))["admin_key"]);
+  const trustee = await serveAgain(data, sim);
+  const admin = ["--trustee", String(trustee.ready["url"]), "--admin-key", adminKey];
   await caiJson(["reference", "set", "--file", join(sim, "reference.json"), ...admin]);
   await caiJson(["policy", "set", "resource", "--template", "affirming-simulated", ...admin]);
-  const machine = join(sim, "machine.json");
-  return {
-    folder,
-    url,
-    pin,
-    adminKey,
-    machine,
-    trustee,
-    admin,
-    agent: ["--trustee", url, "--trustee-pin", pin, "--simulated-tdx", machine],
-  };
+  return { trustee, adminKey, admin };
+}
+
+/** Starts a trustee that was made before. */
+export function serveAgain(data: string, sim: string): Promise<Started> {
+  const platform = ["--trust-anchor", join(sim, "anchor.pem"), "--collateral", join(sim, "collateral.json")];
+  return start(["trustee", "serve", "--data", data, "--listen", "127.0.0.1:0", ...platform]);
 }

@@ -1,27 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:net";
-import { buildCertificate, encodePem } from "../../src/crypto/index.ts";
 import { type CaiError, createHttpClient, isLoopbackHost } from "../../src/system/index.ts";
+import { makeTlsIdentity } from "../tls-identity.ts";
 
-const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
-const spki = keys.publicKey.export({ type: "spki", format: "der" });
-const now = Math.floor(Date.now() / 1000);
-const certificate = encodePem(
-  buildCertificate({
-    serial: 1n,
-    subject: "localhost",
-    issuer: "localhost",
-    notBefore: now - 60,
-    notAfter: now + 3600,
-    publicKey: spki,
-    ca: {},
-    keyUsage: ["keyCertSign", "digitalSignature"],
-    subjectAltNames: [{ dns: "localhost" }],
-    sign: (tbs) => sign("sha256", tbs, { key: keys.privateKey, dsaEncoding: "ieee-p1363" }),
-  }),
-  "CERTIFICATE",
-);
+const { cert: certificate, key, spki } = makeTlsIdentity();
 const pinOf = (der: Uint8Array) => createHash("sha256").update(der).digest();
 
 const routes = (request: Request): Response | Promise<Response> => {
@@ -42,7 +25,7 @@ const plain = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: routes });
 const secure = Bun.serve({
   port: 0,
   hostname: "127.0.0.1",
-  tls: { cert: certificate, key: keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string },
+  tls: { cert: certificate, key },
   fetch: routes,
 });
 const secureUrl = new URL(`https://localhost:${secure.port}/`);

@@ -1,3 +1,3 @@
-export { type InitRequest, type InitResult, initTrustee } from "./init.ts";
-export { type TrusteeSettings, trusteeSettingsSchema } from "./settings.ts";
+export { initTrustee } from "./init.ts";
+
 export { createTrustee, type Trustee } from "./trustee.ts";

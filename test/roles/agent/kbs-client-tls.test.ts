@@ -1,34 +1,18 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { createHash, generateKeyPairSync, sign } from "node:crypto";
-import { buildCertificate, certificatePem } from "../../../src/crypto/index.ts";
+import { createHash } from "node:crypto";
 import type { TrusteePin } from "../../../src/protocol/index.ts";
 import { createKbsClient } from "../../../src/roles/agent/kbs-client.ts";
 import { createLogger } from "../../../src/system/index.ts";
 import { utf8 } from "../../protocol/samples.ts";
 import { asyncRejection } from "../../rejection.ts";
+import { makeTlsIdentity } from "../../tls-identity.ts";
 import { FakeAttester, FakeTrustee } from "./fake-trustee.ts";
 
 const URI = "kbs:///default/model/qwen";
 const SECRET = utf8("secret");
 
-const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
-const spki = keys.publicKey.export({ type: "spki", format: "der" });
-const now = Math.floor(Date.now() / 1000);
-const cert = certificatePem(
-  buildCertificate({
-    serial: 1n,
-    subject: "localhost",
-    issuer: "localhost",
-    notBefore: now - 60,
-    notAfter: now + 3600,
-    publicKey: spki,
-    ca: {},
-    keyUsage: ["keyCertSign", "digitalSignature"],
-    subjectAltNames: [{ dns: "localhost" }],
-    sign: (tbs) => sign("sha256", tbs, { key: keys.privateKey, dsaEncoding: "ieee-p1363" }),
-  }),
-);
-const trustee = new FakeTrustee("upstream", { cert, key: keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string });
+const { cert, key, spki } = makeTlsIdentity();
+const trustee = new FakeTrustee("upstream", { cert, key });
 trustee.resources.set(URI, SECRET);
 afterAll(() => trustee.stop());
 beforeEach(() => {
