@@ -18,15 +18,26 @@ export interface Ended {
 export interface Options {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
+  /** the user to run as; needs root */
+  readonly uid?: number;
 }
 
 const BASE_ENV = Object.fromEntries(
   ["PATH", "HOME", "TMPDIR"].flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
 ) as Record<string, string>;
 
+function command(args: readonly string[], { uid }: Options): string[] {
+  return [...(uid === undefined ? [] : asUser(uid)), CAI, ...args];
+}
+
+/** The words before a command that run it as another user, without that user's groups. */
+export function asUser(uid: number): string[] {
+  return ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+}
+
 /** Runs the executable to its end. */
 export async function cai(args: readonly string[], options: Options = {}): Promise<Ended> {
-  const child = Bun.spawn([CAI, ...args], {
+  const child = Bun.spawn(command(args, options), {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -70,7 +81,7 @@ const started = new Set<Started>();
 
 /** Starts the executable and waits for the JSON line that says it is ready. */
 export async function start(args: readonly string[], options: Options = {}): Promise<Started> {
-  const child = Bun.spawn([CAI, ...args, "--json"], {
+  const child = Bun.spawn(command([...args, "--json"], options), {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
