@@ -42,16 +42,19 @@ export class CompiledPolicy implements Policy {
   }
 
   query(query: string, options: EvaluateOptions = {}): { readonly [variable: string]: JsonValue }[] {
-    const layout = new Layout();
-    const { body, named } = new Resolver({ package: [], imports: [] }, this.#program).query(parseQuery(query), layout);
     const answers: { [variable: string]: JsonValue }[] = [];
-    const generator = new Generator(this.#program, layout);
-    const exec: Exec = generator.body(body, new Plan(), body[0]?.at ?? { module: "query", line: 1, column: 1 }, () => (context, frame) => {
-      answers.push(answer(named, frame));
-      context.run.members(answers.length);
-      return false;
+    this.#run(options, (context) => {
+      const literals = parseQuery(query);
+      const layout = new Layout();
+      const { body, named } = new Resolver({ package: [], imports: [] }, this.#program).query(literals, layout);
+      const collect: Exec = (_, frame) => {
+        answers.push(answer(named, frame));
+        context.run.members(1);
+        return false;
+      };
+      const exec = new Generator(this.#program, layout).body(body, new Plan(), literals[0]!.at, () => collect);
+      exec(context, new Array(layout.size));
     });
-    this.#run(options, (context) => exec(context, new Array(layout.size)));
     return answers;
   }
 

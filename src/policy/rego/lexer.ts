@@ -16,7 +16,7 @@ const MAXIMUM_TEMPLATES = 16;
 
 const SPACE = /[ \t\r\n]*(?:#[^\n]*(?:\n|$)[ \t\r\n]*)*/y;
 const IDENTIFIER = /[A-Za-z_][A-Za-z0-9_]*/y;
-const NUMBER = /-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+const NUMBER = /[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const QUOTED = /"(?:[^"\\\n]|\\[^\n])*"/y;
 const RAW = /`[^`]*`/y;
 const SYMBOL = /:=|==|!=|<=|>=|[{}[\]().,;:|&<>=+\-*/%]/y;
@@ -91,10 +91,7 @@ class Lexer {
       return { ...base, kind: "string", text: raw.slice(1, -1) };
     }
     if (start === "$") return { ...base, kind: "template", parts: this.#template(at) };
-    const follower = this.#text.charCodeAt(this.#offset + 1);
-    if ((start >= "0" && start <= "9") || (start === "-" && follower >= 48 && follower <= 57)) {
-      return { ...base, kind: "number", value: this.#number(at) };
-    }
+    if (start >= "0" && start <= "9") return { ...base, kind: "number", value: this.#number(at) };
     const symbol = this.#match(SYMBOL);
     if (symbol !== undefined) return { ...base, kind: "symbol", text: symbol };
     throw errorAt("policy.parse-error", at, `illegal character ${JSON.stringify(start)}`);

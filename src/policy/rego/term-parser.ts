@@ -1,4 +1,5 @@
 import type { Token } from "./lexer.ts";
+import { subtract } from "./number.ts";
 import { errorAt, type Position } from "./position.ts";
 import type { Literal, Term, With } from "./syntax.ts";
 import { TokenReader } from "./token-reader.ts";
@@ -104,8 +105,18 @@ export class TermParser extends TokenReader {
         if (token.text === "[") return this.#array();
         if (token.text === "{") return this.#braces();
         if (token.text === "(") return this.#parentheses();
+        if (token.text === "-") return this.#negative();
     }
     return this.fail("a term");
+  }
+
+  /** A sign right before a number; between terms it is an operator. */
+  #negative(): Term {
+    const at = this.expectSymbol("-");
+    const token = this.peek();
+    if (token.kind !== "number" || token.spaced) return this.fail("a number after -");
+    this.take();
+    return { kind: "value", value: subtract(0, token.value), at };
   }
 
   #embedded(tokens: readonly Token[]): Term {

@@ -151,6 +151,12 @@ describe("numbers", () => {
     expect(evaluated("x := {input} == {100000000000000000000}", { input: 1e20 })).toBe(true);
   });
 
+  test("have a sign where a term begins, and a minus stands between terms", () => {
+    expect(evaluated("x := [-1, 3 -1, 3-1, 3 - -1, input.a-1, input.a -2]", { input: { a: 5 } })).toEqual([-1, 2, 2, 4, 4, 3]);
+    expect(evaluated("x := [i-1 | some i in [1]]")).toEqual([0]);
+    expect(refused("x := -input.a").id).toBe("policy.parse-error");
+  });
+
   test("follow the arithmetic of big integers", () => {
     const integers = fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n });
     fc.assert(
