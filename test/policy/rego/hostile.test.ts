@@ -113,7 +113,13 @@ describe("policies that want to run for ever or eat the memory", () => {
     expect(evaluated(`s := ${letters(20_000)}\nx := regex.match("^(a+)+$", concat("", [s, "!"]))`)).toBe(false);
   });
 
+  test("comparing runs of arrays is counted", () => {
+    const input = { whole: Array<number>(100_000).fill(0), part: [...Array<number>(50_000).fill(0), 1] };
+    expect(failureOf("x := object.subset(input.whole, input.part)", { input })).toBe("policy.limit-exceeded");
+  });
+
   test("sprintf does not believe a width", () => {
+    expect(evaluated("x := count(sprintf(input, [1]))", { input: `%${"0".repeat(1_000_000)}` })).toBeGreaterThan(1_000_000);
     expect(evaluated('x := count(sprintf("%999999999d", [1]))')).toBe(1);
   });
 

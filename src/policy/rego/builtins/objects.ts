@@ -48,10 +48,12 @@ function isSubset(large: Value, small: Value, run: Run): boolean {
   }
   if (Array.isArray(small) && Array.isArray(large)) {
     const [part, whole] = [small as readonly Value[], large as readonly Value[]];
-    run.tick(whole.length);
-    return whole.some(
-      (_, start) => part.length > 0 && part.every((value, i) => start + i < whole.length && equal(value, whole[start + i]!)),
-    );
+    const stands = (start: number) =>
+      part.every((value, i) => {
+        run.tick();
+        return start + i < whole.length && equal(value, whole[start + i]!);
+      });
+    return part.length > 0 && whole.some((_, start) => stands(start));
   }
   if (!isObject(small) || !isObject(large)) return false;
   return entriesOf(small).every(([key, value]) => {

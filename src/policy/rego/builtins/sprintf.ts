@@ -4,7 +4,8 @@ import type { Value } from "../value.ts";
 import { describeValue, termText } from "../value-text.ts";
 import { arrayArg, type Builtins, builtin, stringArg } from "./builtin.ts";
 
-const VERB = /%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d+)?)?([a-zA-Z%])/g;
+// Counted repetitions: flags and width share the digit 0, and unbounded ones would try every split of a long run of zeros.
+const VERB = /%([-+# 0]{0,5})(\*|\d{1,6})?(?:\.(\*|\d{1,6})?)?([a-zA-Z%])/g;
 const MAXIMUM_WIDTH = 1000;
 
 interface Verb {
