@@ -120,7 +120,7 @@ describe("policies that want to run for ever or eat the memory", () => {
 
   test("sprintf does not believe a width", () => {
     expect(evaluated("x := count(sprintf(input, [1]))", { input: `%${"0".repeat(1_000_000)}` })).toBeGreaterThan(1_000_000);
-    expect(evaluated('x := count(sprintf("%999999999d", [1]))')).toBe(1);
+    expect(evaluated('x := count(sprintf("%999999d", [1]))')).toBe(1);
   });
 
   test("input nested 100,000 levels deep is a limit, not a crash", () => {
