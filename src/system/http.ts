@@ -40,6 +40,12 @@ export interface HttpClient {
 const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_MAX_RESPONSE = 4 * 1024 * 1024;
 
+/**
+ * What is trusted because it stays on this machine must stay on it, whatever `HTTP_PROXY` says; without this the runtime would hand secrets to the
+ * proxy. The runtime takes `false` here, its types do not know it.
+ */
+const NO_PROXY = { proxy: false as unknown as string };
+
 /** The only way out of this program over HTTP: certificates are always checked, answers are bounded in size and time. */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
@@ -69,6 +75,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
           decompress: false,
           signal: signal ? AbortSignal.any([timeout, signal]) : timeout,
           tls,
+          ...(isLoopbackHost(url.hostname) && NO_PROXY),
         });
         return { status: response.status, headers: response.headers, body: await readBounded(response, maxResponseBytes, url) };
       } catch (error) {

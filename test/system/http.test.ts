@@ -89,6 +89,36 @@ describe("the HTTP client", () => {
     expect(await idOf(`https://127.0.0.1:${secure.port}/`, { ca: certificate, spkiPin: pinOf(spki) })).toBe("net.tls-failed");
   });
 
+  test("sends what is for this machine to no proxy that the environment names", async () => {
+    const seen: string[] = [];
+    using proxy = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch({ url }) {
+        seen.push(url);
+        return new Response("from the proxy");
+      },
+    });
+    const before = { ...process.env };
+    for (const name of ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]) process.env[name] = proxy.url.href;
+    try {
+      const elsewhere = await createHttpClient().request({ method: "POST", url: new URL("http://trustee.invalid/x"), body: "x" });
+      expect([seen.length, new TextDecoder().decode(elsewhere.body)]).toEqual([1, "from the proxy"]);
+      for (const host of ["127.0.0.1", "localhost"]) {
+        const url = new URL(`http://${host}:${plain.port}/`);
+        const { body } = await createHttpClient({ userAgent: "test" }).request({ method: "POST", url, body: "secret" });
+        expect(new TextDecoder().decode(body)).toBe("POST test");
+      }
+      expect(await idOf(secureUrl, { ca: certificate })).toBe("status 200");
+      expect(seen.length).toBe(1);
+    } finally {
+      for (const name of ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]) {
+        if (before[name] === undefined) delete process.env[name];
+        else process.env[name] = before[name];
+      }
+    }
+  });
+
   test("sends nothing in plaintext to a peer whose TLS key is pinned", async () => {
     expect(await idOf("/", { spkiPin: pinOf(spki) })).toBe("net.tls-failed");
   });
