@@ -5,7 +5,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { CaiError, createProgress, defineVerb, formatBytes, formatTable, nearest, runVerb } from "../../src/system/index.ts";
 
-const verb = (run: (flags: unknown, positionals: unknown) => void, file?: string) =>
+type Locate = (flags: Readonly<Record<string, unknown>>) => string | undefined;
+
+const verb = (run: (flags: unknown, positionals: unknown) => void, file?: string | Locate) =>
   defineVerb({
     path: "thing do",
     description: "Does a thing.",
@@ -18,13 +20,13 @@ const verb = (run: (flags: unknown, positionals: unknown) => void, file?: string
       "only-here": { kind: "switch", about: "never from a variable", commandLineOnly: true },
       output: { kind: "text", value: "FILE", short: "o", about: "to where" },
     },
-    settingsFile: () => file,
+    settingsFile: (flags) => (typeof file === "function" ? file(flags) : file),
     examples: [{ about: "do it", line: "cai thing do x" }],
     run: async ({ flags, positionals }) => run(flags, positionals),
   });
 
 /** Runs a verb. @returns its status, flags and the id of its error */
-async function run(args: string[], environment: Record<string, string> = {}, file?: string) {
+async function run(args: string[], environment: Record<string, string> = {}, file?: string | Locate) {
   let seen: Record<string, unknown> = {};
   let stderr = "";
   const status = await runVerb(
@@ -103,6 +105,23 @@ describe("settings", () => {
     write('url = "from-file"\ncount = 5\nforce = true\n');
     const { seen } = await run(["x", "--url", "from-flag"], { CAI_URL: "from-variable", CAI_COUNT: "4" }, file);
     expect(seen).toMatchObject({ url: "from-flag", count: 4, force: true });
+  });
+
+  test("are looked for where the flag, the variable or the default says", async () => {
+    const places: unknown[] = [];
+    const locate: Locate = ({ url }) => {
+      places.push(url);
+      return undefined;
+    };
+    await run(["x", "--url", "by-flag"], { CAI_URL: "by-variable" }, locate);
+    await run(["x"], { CAI_URL: "by-variable" }, locate);
+    await run(["x"], {}, locate);
+    expect(places).toEqual(["by-flag", "by-variable", "http://here"]);
+  });
+
+  test("that a variable leaves empty are refused, for empty is not the same as not set", async () => {
+    expect(await run(["x"], { CAI_MODE: "" })).toMatchObject({ status: 2, id: "cli.setting-invalid" });
+    expect((await run(["x", "--mode", "fast"], { CAI_MODE: "" })).seen["mode"]).toBe("fast");
   });
 
   test("of a missing default file are no error, of a missing named one are", async () => {

@@ -44,7 +44,7 @@ export function resolveSettings(
 ): ParsedCommand {
   const specs = flagsOf(verb);
   const { values, positionals } = parseStrictly(verb, specs, rawArgs);
-  const file = readSettingsFile(verb, specs, values);
+  const file = readSettingsFile(verb, specs, values, environment);
   const flags: Record<string, Value> = {};
   const sources: Record<string, SettingSource> = {};
   for (const [name, spec] of Object.entries(verb.spec.flags)) {
@@ -97,9 +97,10 @@ function readSettingsFile(
   verb: Verb,
   specs: Readonly<Record<string, FlagSpec>>,
   values: Record<string, string | boolean>,
+  environment: Readonly<Record<string, string | undefined>>,
 ): { path: string; keys: Record<string, unknown> } | undefined {
   const named = values["config"];
-  const path = typeof named === "string" ? named : verb.spec.settingsFile?.(values);
+  const path = typeof named === "string" ? named : verb.spec.settingsFile?.(beforeFile(specs, values, environment));
   if (path === undefined) return undefined;
   let keys: Record<string, unknown>;
   try {
@@ -119,6 +120,17 @@ function readSettingsFile(
   return { path, keys };
 }
 
+/** What is set without the file, so that the file is looked for where the rest of the verb will look: a variable can name that place, too. */
+function beforeFile(
+  specs: Readonly<Record<string, FlagSpec>>,
+  values: Record<string, string | boolean>,
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, Value> {
+  const flags: Record<string, Value> = {};
+  for (const [name, spec] of Object.entries(specs)) flags[name] = pick(name, spec, values[name], environment, undefined)[0] as Value;
+  return flags;
+}
+
 function pick(
   name: string,
   spec: FlagSpec,
@@ -129,7 +141,13 @@ function pick(
   if (flag !== undefined) return [flag, "flag"];
   if (!spec.commandLineOnly) {
     const variable = environment[environmentName(name)];
-    if (variable !== undefined && variable !== "") return [variable, "environment"];
+    if (variable === "") {
+      // Not the same as no variable: a pin that came out empty in a unit file must not become no pin.
+      throw new CaiError("cli.setting-invalid", `the variable ${environmentName(name)} is empty`, {
+        expected: "a value, or no such variable",
+      });
+    }
+    if (variable !== undefined) return [variable, "environment"];
     const key = settingKey(name);
     if (file && Object.hasOwn(file.keys, key)) return [file.keys[key], "file"];
   }
