@@ -126,11 +126,12 @@ function unknownPlace(path: string): Response {
   return new Response(body, { status, headers: { "content-type": "application/json" } });
 }
 
-/** @returns path and query as requested; from `/kbs/v0` on, whatever prefix a gateway left in front of it */
+/**
+ * @returns path and query as requested. Nothing is cut out of it: what an admin token and the answer's signature are compared with must be
+ *   what the route was chosen by, and a `/kbs/v0` further on, in a query for instance, is not that
+ */
 function targetOf(url: string): string {
-  const path = url.slice(url.indexOf("/", url.indexOf("://") + 3));
-  const start = path.indexOf(KBS_PREFIX);
-  return start === -1 ? path : path.slice(start);
+  return url.slice(url.indexOf("/", url.indexOf("://") + 3));
 }
 
 function pathOf(target: string): string {

@@ -139,6 +139,22 @@ describe("an administrator's call (I23, I24)", () => {
     for (let i = 0; i < 2; i++) expect((await admin(world, "GET", "resources", "", token)).status).toBe(200);
   });
 
+  test("is not taken for another one by a query that names another one", async () => {
+    const body = JSON.stringify({ policy_id: "other", policy: b64url("package policy\nimport rego.v1\nallow := true\n") });
+    const token = await makeAdminToken(
+      world.adminKey,
+      world.trustee.tid,
+      { method: "POST", target: "/kbs/v0/attestation-policy", body: new TextEncoder().encode(body) },
+      START,
+    );
+    const elsewhere = fetch(`${world.url}/%6bbs/v0/resource-policy?/kbs/v0/attestation-policy`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body,
+    });
+    expect(await refusal(elsewhere)).toBe("401 admin.token-mismatch");
+  });
+
   test("is never satisfied by an attestation token", async () => {
     const { token } = await new Guest(world).attest();
     expect(await refusal(admin(world, "DELETE", "resource/a/b/c", "", token))).toBe("401 admin.unauthenticated");

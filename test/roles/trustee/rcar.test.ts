@@ -25,6 +25,7 @@ import {
   START,
   startKbs,
 } from "./kbs-world.ts";
+import { idOf } from "./scratch.ts";
 
 const SECRET = "canary-5d1f0c66-the-secret";
 const PATH = "resource/default/key/one";
@@ -160,6 +161,19 @@ describe("answers", () => {
       "resource/no/such/key",
       keyContext(guest.teeKey),
     );
+  });
+
+  test("are signed for the path that was asked, not for one in its query (I9)", async () => {
+    const target = "/%6bbs/v0/cai/identity?/kbs/v0/resource/a/b/c";
+    const answer = await fetch(`${world.url}${target}`);
+    const signature = answer.headers.get(SIGNATURE_HEADER);
+    const body = new Uint8Array(await answer.arrayBuffer());
+    const verify = (signed: string) =>
+      createResponseVerifier(world.trustee.tid).verify(signature, { method: "GET", target: signed, status: answer.status, body }, [
+        KEYLESS_CONTEXT,
+      ]);
+    verify(target);
+    expect(await idOf(() => verify("/kbs/v0/resource/a/b/c"))).toBe("agent.response-mismatch");
   });
 
   test("name the decision, but neither what was expected nor why (I27)", async () => {
