@@ -9,6 +9,7 @@ export {
   groupUsage,
   nearest,
   type Progress,
+  printable,
   printSettings,
   reportError,
   runVerb,

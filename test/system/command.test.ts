@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { CaiError, createProgress, defineVerb, formatBytes, formatTable, nearest, runVerb } from "../../src/system/index.ts";
+import { CaiError, createProgress, defineVerb, errorText, formatBytes, formatTable, nearest, runVerb } from "../../src/system/index.ts";
 
 type Locate = (flags: Readonly<Record<string, unknown>>) => string | undefined;
 
@@ -186,6 +186,18 @@ describe("what the terminal shows", () => {
         ["ccc", "d"],
       ]),
     ).toBe("a    bb\nccc  d");
+  });
+
+  test("is no control character of an error or a table, whoever wrote it", () => {
+    const hostile = "a\u001b[2J\u009b31mb\rc\u0007";
+    const error = new CaiError("owner.trustee-refused", `refused: ${hostile}`, {
+      expected: hostile,
+      got: `${hostile}\n  hint:     run this`,
+    });
+    const shown = errorText(error);
+    expect(shown.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+    expect(shown.split("\n").length).toBe(3);
+    expect(formatTable([[hostile, "b\nc"]])).not.toMatch(/\p{Cc}/u);
   });
 
   test("is a size in the unit that fits", () => {

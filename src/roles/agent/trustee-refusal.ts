@@ -1,5 +1,5 @@
 import { type ErrorInformation, parseErrorInformation } from "../../protocol/index.ts";
-import { CaiError, type ErrorId } from "../../system/index.ts";
+import { CaiError, type ErrorId, printable } from "../../system/index.ts";
 import type { TrusteeAnswer } from "./trustee-connection.ts";
 
 /** The bits of an error answer that may be shown; whatever a peer wrote is cut and stripped of control characters. */
@@ -30,8 +30,8 @@ export function readRefusal(answer: TrusteeAnswer, base: string): Refusal {
     });
   }
   const { variant, detail, id, decision } = information;
-  const parts = [printable(detail), ...(id === undefined ? [] : [id]), ...(decision === undefined ? [] : [`decision ${decision}`])];
-  return { status: answer.status, variant: printable(variant), ...(id !== undefined && { id }), text: parts.join(", ") };
+  const parts = [shown(detail), ...(id === undefined ? [] : [id]), ...(decision === undefined ? [] : [`decision ${decision}`])];
+  return { status: answer.status, variant: shown(variant), ...(id !== undefined && { id }), text: parts.join(", ") };
 }
 
 /** @returns an error of ours that carries what the trustee said; `got` is its error id where it gave one */
@@ -39,6 +39,4 @@ export function refusalError(id: ErrorId, message: string, refusal: Refusal): Ca
   return new CaiError(id, `${message}: ${refusal.text}`, { got: refusal.id ?? `${refusal.variant} (status ${refusal.status})` });
 }
 
-function printable(text: string): string {
-  return text.replace(/\p{Cc}+/gu, " ").slice(0, 300);
-}
+const shown = (text: string): string => printable(text).slice(0, 300);

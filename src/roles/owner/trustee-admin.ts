@@ -8,7 +8,16 @@ import {
   parseTrusteePin,
   SIGNATURE_HEADER,
 } from "../../protocol/index.ts";
-import { CaiError, catalogue, createHttpClient, type ErrorId, type FlagSpec, type HttpClient, isLoopbackHost } from "../../system/index.ts";
+import {
+  CaiError,
+  catalogue,
+  createHttpClient,
+  type ErrorId,
+  type FlagSpec,
+  type HttpClient,
+  isLoopbackHost,
+  printable,
+} from "../../system/index.ts";
 
 /** The flags of every verb that administers a trustee. */
 export const ADMIN_FLAGS = {
@@ -47,6 +56,8 @@ export interface TrusteeAdmin {
 }
 
 const PREFIX = "/kbs/v0/";
+/** Characters of a trustee's own words that are shown. */
+const MAX_DETAIL = 1000;
 
 /**
  * Connects to a trustee as its administrator. Each request carries a token that is good for that request only (security.md §3.6).
@@ -120,6 +131,7 @@ function refusal(status: number, body: Uint8Array, request: string): CaiError {
   let detail = "";
   try {
     ({ id, detail } = parseErrorInformation(body));
+    detail = printable(detail).slice(0, MAX_DETAIL);
   } catch {
     // An answer of another form still tells its status.
   }

@@ -1,5 +1,6 @@
 export { nearest } from "./nearest.ts";
 export { printSettings } from "./print-settings.ts";
+export { printable } from "./printable.ts";
 export { createProgress, formatBytes, type Progress } from "./progress.ts";
 export { type CommandHost, errorText, reportError, runVerb } from "./run.ts";
 export { formatTable } from "./table.ts";

@@ -1,6 +1,7 @@
 import { CaiError } from "../error.ts";
 import type { JsonValue } from "../json.ts";
 import { createLogger, type LogLevel } from "../log.ts";
+import { printable } from "./printable.ts";
 import { createProgress } from "./progress.ts";
 import { resolveSettings } from "./settings.ts";
 import { verbUsage } from "./usage.ts";
@@ -59,9 +60,10 @@ export function reportError(thrown: unknown, json: boolean, host: CommandHost): 
 
 /** @returns `cai: <id>: <message>` with lines for what was expected, got, and what to do */
 export function errorText(error: CaiError): string {
-  const lines = [`cai: ${error.id}: ${error.message}`];
-  if (error.expected !== undefined) lines.push(`  expected: ${error.expected}`);
-  if (error.got !== undefined) lines.push(`  got:      ${error.got}`);
+  // What was got often comes from a peer or from a file that somebody else wrote.
+  const lines = [`cai: ${error.id}: ${printable(error.message, true)}`];
+  if (error.expected !== undefined) lines.push(`  expected: ${printable(error.expected, true)}`);
+  if (error.got !== undefined) lines.push(`  got:      ${printable(error.got)}`);
   if (error.hint !== undefined) lines.push(`  hint:     ${error.hint}`);
   return lines.join("\n");
 }
