@@ -196,7 +196,7 @@ describe("what the terminal shows", () => {
     });
     const shown = errorText(error);
     expect(shown.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
-    expect(shown.split("\n").length).toBe(3);
+    expect(shown.split("\n").map((line) => line.slice(0, 11))).toEqual(["cai: owner.", "  expected:", "  got:     ", "  hint:    "]);
     expect(formatTable([[hostile, "b\nc"]])).not.toMatch(/\p{Cc}/u);
   });
 
@@ -226,4 +226,13 @@ describe("the nearest word", () => {
 
 test("an unexpected failure keeps its message and gets an id", () => {
   expect(CaiError.from(new TypeError("broken"))).toMatchObject({ id: "internal.unexpected", message: "broken", exitCode: 1 });
+});
+
+test("an error without a hint of its own shows the remedy of its id", () => {
+  expect(errorText(new CaiError("net.timeout", "late"))).toBe(
+    "cai: net.timeout: late\n  hint:     Check the peer's load and the network between.",
+  );
+  expect(errorText(new CaiError("net.timeout", "late", { expected: "soon", got: "never", hint: "wait" }))).toBe(
+    "cai: net.timeout: late\n  expected: soon\n  got:      never\n  hint:     wait",
+  );
 });

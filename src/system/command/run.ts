@@ -1,5 +1,5 @@
 import { CaiError } from "../error.ts";
-import type { JsonValue } from "../json.ts";
+import { catalogue } from "../errors/index.ts";
 import { createLogger, type LogLevel } from "../log.ts";
 import { printable } from "./printable.ts";
 import { createProgress } from "./progress.ts";
@@ -53,8 +53,9 @@ export async function runVerb(verb: Verb, rawArgs: readonly string[], host: Comm
  */
 export function reportError(thrown: unknown, json: boolean, host: CommandHost): number {
   const error = CaiError.from(thrown);
-  if (json) host.stderr.write(`${JSON.stringify({ error: error.toJSON() as unknown as JsonValue })}\n`);
+  if (json) host.stderr.write(`${JSON.stringify({ error: { ...error.toJSON(), hint: hintOf(error) } })}\n`);
   else host.stderr.write(`${errorText(error)}\n`);
+  if (host.environment["CAI_LOG"] === "debug" && thrown instanceof Error) host.stderr.write(`${printable(thrown.stack ?? "", true)}\n`);
   return error.exitCode;
 }
 
@@ -64,8 +65,13 @@ export function errorText(error: CaiError): string {
   const lines = [`cai: ${error.id}: ${printable(error.message, true)}`];
   if (error.expected !== undefined) lines.push(`  expected: ${printable(error.expected, true)}`);
   if (error.got !== undefined) lines.push(`  got:      ${printable(error.got)}`);
-  if (error.hint !== undefined) lines.push(`  hint:     ${error.hint}`);
+  lines.push(`  hint:     ${hintOf(error)}`);
   return lines.join("\n");
+}
+
+/** What to do: the error's own hint, or the remedy that the catalogue has for its id. */
+function hintOf(error: CaiError): string {
+  return error.hint ?? catalogue[error.id].remedy;
 }
 
 function logLevel(environment: Readonly<Record<string, string | undefined>>): LogLevel {
