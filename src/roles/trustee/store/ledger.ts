@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { COVERED_TABLES, type CoveredTableName, MACED_TABLES, type MacedTableName } from "./schema.ts";
+import { COVERED_TABLES, type CoveredTableName, expectedSchemaText, MACED_TABLES, type MacedTableName, schemaText } from "./schema.ts";
 import { checkRow, tampered } from "./seal.ts";
 
 /** What the head says of one table. */
@@ -24,6 +24,7 @@ interface HeadContent {
  * each has, so that a dropped row, a row put back from an older copy, and a table put back whole are all found. It is checked when the
  * store is opened, and again as soon as anybody else has written to the database: SQLite counts other connections' commits in
  * `data_version`, which makes the check free while nobody does.
+ * The schema is checked with it: a trigger could make a write do something else than it says, and the head would then confirm that.
  */
 export class Ledger {
   readonly #database: Database;
@@ -44,7 +45,22 @@ export class Ledger {
   }
 
   /**
-   * To be called before covered rows are read.
+   * Reads covered rows as they stood when they were checked: what somebody else writes between the check and the reading is not seen.
+   *
+   * @throws CaiError `store.record-tampered`, and what `work` throws
+   */
+  read<T>(work: () => T): T {
+    this.#database.run("BEGIN");
+    try {
+      this.check();
+      return work();
+    } finally {
+      this.#database.run("ROLLBACK");
+    }
+  }
+
+  /**
+   * Enough where what is used was read and kept before; rows that are read now are read by {@link read}.
    *
    * @throws CaiError `store.record-tampered` where somebody else wrote what the head does not cover; again at each call until it is mended
    */
@@ -53,6 +69,7 @@ export class Ledger {
     if (found === this.#seen) return;
     this.#revision++;
     this.#seen = Number.NaN;
+    if (schemaText(this.#database) !== expectedSchemaText()) throw tampered({ table: "sqlite_schema" });
     const head = this.#load();
     for (const table of COVERED_TABLES) {
       const now = this.#tableHead(table);

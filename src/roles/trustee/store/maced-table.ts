@@ -28,7 +28,14 @@ export class MacedTable {
    */
   all(): ReadonlyMap<string, string> {
     this.#ledger.check();
-    if (this.#readAt === this.#ledger.revision) return this.#rows;
+    if (this.#readAt !== this.#ledger.revision) {
+      this.#rows = this.#ledger.read(() => this.#read());
+      this.#readAt = this.#ledger.revision;
+    }
+    return this.#rows;
+  }
+
+  #read(): ReadonlyMap<string, string> {
     const rows = new Map<string, string>();
     const query = this.#database.query<{ key: string; version: number; content: string; mac: Uint8Array }, []>(
       `SELECT key, version, content, mac FROM ${this.#name} ORDER BY key`,
@@ -37,8 +44,6 @@ export class MacedTable {
       checkRow(this.#macKey, { table: this.#name, key: row.key, version: row.version }, row.content, row.mac);
       rows.set(row.key, row.content);
     }
-    this.#rows = rows;
-    this.#readAt = this.#ledger.revision;
     return rows;
   }
 

@@ -1,4 +1,4 @@
-import type { Database } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { CaiError } from "../../../system/index.ts";
 
 /** The version of the tables below. A store of another version is refused, never guessed at. */
@@ -38,6 +38,30 @@ const STATEMENTS = [
 /** Makes the tables of a new store; to be called inside a transaction. */
 export function createSchema(database: Database): void {
   for (const statement of STATEMENTS) database.run(statement);
+}
+
+/**
+ * @returns the text of everything that is declared in a database, but for the tables that SQLite keeps for itself. A trigger, a view or an
+ *   index decides what a write writes and what a read reads, so a store has exactly those that {@link createSchema} makes
+ */
+export function schemaText(database: Database): string {
+  const declared = database.query<{ type: string; name: string; tbl_name: string; sql: string | null }, []>(
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type <> 'table' OR name NOT GLOB 'sqlite_*' ORDER BY type, name",
+  );
+  return JSON.stringify(declared.all());
+}
+
+let expected: string | undefined;
+
+/** @returns what {@link schemaText} says of a store */
+export function expectedSchemaText(): string {
+  if (expected === undefined) {
+    const database = new Database(":memory:");
+    createSchema(database);
+    expected = schemaText(database);
+    database.close();
+  }
+  return expected;
 }
 
 /** @returns whether the database holds a store: an empty one does not, also one that a crash left behind before `init` was done */

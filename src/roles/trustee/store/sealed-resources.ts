@@ -21,8 +21,7 @@ export class SealedResources implements Resources {
   }
 
   async get(path: string): Promise<Uint8Array | undefined> {
-    this.#ledger.check();
-    const row = this.#get.get(path);
+    const row = this.#ledger.read(() => this.#get.get(path));
     if (row === null) return undefined;
     return unseal(this.#sealKey, "cai/resource/v1", this.#storeId, { table: "resources", key: path, version: row.version }, row.sealed);
   }
@@ -51,10 +50,7 @@ export class SealedResources implements Resources {
   }
 
   async list(): Promise<string[]> {
-    this.#ledger.check();
-    return this.#database
-      .query<{ key: string }, []>("SELECT key FROM resources ORDER BY key")
-      .all()
-      .map((row) => row.key);
+    const keys = this.#database.query<{ key: string }, []>("SELECT key FROM resources ORDER BY key");
+    return this.#ledger.read(() => keys.all()).map((row) => row.key);
   }
 }

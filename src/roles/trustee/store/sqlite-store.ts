@@ -137,8 +137,7 @@ function storeContent(world: string, created: string): string {
 
 function assemble(database: Database, keys: StoreKeys, servingFrom: number | undefined): Store {
   const ledger = new Ledger(database, keys.mac);
-  ledger.check();
-  const { id, world } = readStoreRow(database, keys);
+  const { id, world } = ledger.read(() => readStoreRow(database, keys));
   const table = (name: ConstructorParameters<typeof MacedTable>[3]) => new MacedTable(database, ledger, keys.mac, name);
   const marks = table("marks");
   const certificates = table("certificates");
@@ -178,8 +177,7 @@ function assemble(database: Database, keys: StoreKeys, servingFrom: number | und
     },
     ownKeys: {
       async privateKey(name) {
-        ledger.check();
-        const row = ownKey.get(name);
+        const row = ledger.read(() => ownKey.get(name));
         if (row === null) throw tampered({ table: "own_keys", key: name });
         return unseal(keys.seal, "cai/key/v1", id, { table: "own_keys", key: name, version: row.version }, row.sealed);
       },

@@ -4,6 +4,9 @@ import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { initTrustee } from "../../../../src/roles/trustee/init.ts";
 import { lockData, masterKeyPath, openStore, type Store } from "../../../../src/roles/trustee/store/index.ts";
+import { Ledger } from "../../../../src/roles/trustee/store/ledger.ts";
+import { MacedTable } from "../../../../src/roles/trustee/store/maced-table.ts";
+import { readMasterKey } from "../../../../src/roles/trustee/store/master-key.ts";
 import { idOf, scratchData } from "../scratch.ts";
 
 const TAMPERED = "store.record-tampered";
@@ -27,8 +30,10 @@ async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
   }
 }
 
+/** Edits the database as somebody else would; `side` is another database, to keep copies of rows in. */
 function sql(...statements: string[]): void {
   const database = new Database(join(dataDir, "trustee.db"));
+  database.run(`ATTACH '${join(dataDir, "..", "side.db")}' AS side`);
   for (const statement of statements) database.run(statement);
   database.close();
 }
@@ -180,6 +185,10 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
     "a dropped own key": ["DELETE FROM own_keys WHERE key = 'token-signer'"],
     "the head": ["UPDATE head SET content = replace(content, 'rows', 'Rows')"],
     "a missing head": ["DELETE FROM head"],
+    "an added trigger": ["CREATE TRIGGER keep BEFORE INSERT ON policies BEGIN SELECT RAISE(IGNORE); END"],
+    "a view in place of a table": ["ALTER TABLE policies RENAME TO kept", "CREATE VIEW policies AS SELECT * FROM kept"],
+    "an added index": ["CREATE UNIQUE INDEX one_policy ON policies (key, version)"],
+    "an added table": ["CREATE TABLE other (key TEXT)"],
   };
   for (const [what, statements] of Object.entries(edits)) {
     test(`${what} was edited`, async () => {
@@ -192,25 +201,25 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
 
   test("a table was put back as it was before", async () => {
     await fill();
-    sql("CREATE TABLE before AS SELECT * FROM reference_values");
+    sql("CREATE TABLE side.before AS SELECT * FROM reference_values");
     await withStore((store) => store.references.putAll([{ name: "tdx.mr_td", expires: NOW, kind: "hashes", value: ["cc"] }]));
-    sql("DELETE FROM reference_values", "INSERT INTO reference_values SELECT * FROM before");
+    sql("DELETE FROM reference_values", "INSERT INTO reference_values SELECT * FROM side.before");
     expect(await idOf(() => openStore(dataDir))).toBe(TAMPERED);
   });
 
   test("one old row was put back", async () => {
     await fill();
-    sql("CREATE TABLE before AS SELECT * FROM resources");
+    sql("CREATE TABLE side.before AS SELECT * FROM resources");
     await withStore((store) => store.resources.putAll([{ path: "a/b/c", value: bytes("new") }], true));
-    sql("INSERT OR REPLACE INTO resources SELECT * FROM before WHERE key = 'a/b/c'");
+    sql("INSERT OR REPLACE INTO resources SELECT * FROM side.before WHERE key = 'a/b/c'");
     expect(await idOf(() => openStore(dataDir))).toBe(TAMPERED);
   });
 
   test("sealed bytes were swapped or flipped: the resource does not open", async () => {
     await fill();
     sql(
-      "CREATE TABLE before AS SELECT key, sealed FROM resources",
-      "UPDATE resources SET sealed = (SELECT sealed FROM before WHERE before.key = CASE resources.key WHEN 'a/b/c' THEN 'a/b/d' ELSE 'a/b/c' END)",
+      "CREATE TABLE side.before AS SELECT key, sealed FROM resources",
+      "UPDATE resources SET sealed = (SELECT sealed FROM side.before WHERE side.before.key = CASE resources.key WHEN 'a/b/c' THEN 'a/b/d' ELSE 'a/b/c' END)",
     );
     await withStore(async (store) => {
       expect(await idOf(() => store.resources.get("a/b/c"))).toBe(TAMPERED);
@@ -233,6 +242,46 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
       expect(await idOf(() => store.references.all())).toBe(TAMPERED);
       expect(await idOf(() => store.resources.putAll([{ path: "x/y/z", value: bytes("v") }], false))).toBe(TAMPERED);
     });
+  });
+
+  test("a trigger that keeps an old policy in force is noticed by the write that it would swallow", async () => {
+    await withStore(async (store) => {
+      sql("CREATE TRIGGER keep BEFORE INSERT ON policies BEGIN SELECT RAISE(IGNORE); END");
+      expect(await idOf(() => store.policies.put("resource", "default", "package policy\nallow := false\n"))).toBe(TAMPERED);
+      sql("DROP TRIGGER keep");
+      await store.policies.put("resource", "default", "package policy\nallow := false\n");
+      expect(await store.policies.get("resource", "default")).toBe("package policy\nallow := false\n");
+    });
+  });
+
+  test("an old row that is put back between the check and the reading is not what is read", async () => {
+    await withStore((store) => store.policies.put("resource", "default", "old"));
+    sql("CREATE TABLE side.before AS SELECT * FROM policies");
+    await withStore((store) => store.policies.put("resource", "default", "new"));
+    sql("CREATE TABLE side.after AS SELECT * FROM policies");
+    const swap = (from: string) => sql("DELETE FROM policies", `INSERT INTO policies SELECT * FROM side.${from}`);
+    const database = new Database(join(dataDir, "trustee.db"), { strict: true });
+    // The reading of the rows is the moment at which somebody else puts the old ones there.
+    const raced = new Proxy(database, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target) as unknown;
+        if (typeof value !== "function") return value;
+        return (...given: unknown[]) => {
+          if (name === "query" && String(given[0]).includes("content, mac FROM policies ORDER")) swap("before");
+          return Reflect.apply(value, target, given) as unknown;
+        };
+      },
+    });
+    try {
+      const { mac } = readMasterKey(masterKeyPath(dataDir));
+      const table = new MacedTable(raced, new Ledger(raced, mac), mac, "policies");
+      expect(table.all().get("resource/default")).toBe("new");
+      expect(await idOf(() => table.all())).toBe(TAMPERED);
+      swap("after");
+    } finally {
+      database.close();
+    }
+    await withStore(async (store) => expect(await store.policies.get("resource", "default")).toBe("new"));
   });
 
   test("another store's master key lies beside it", async () => {
