@@ -1,11 +1,13 @@
-import { createPrivateKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, type KeyObject, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import {
+  bodyContext,
   createResponseVerifier,
   KEYLESS_CONTEXT,
   makeAdminToken,
   parseErrorInformation,
   parseTrusteePin,
+  type ResponseVerifier,
   SIGNATURE_HEADER,
 } from "../../protocol/index.ts";
 import {
@@ -15,6 +17,7 @@ import {
   type ErrorId,
   type FlagSpec,
   type HttpClient,
+  type HttpResponse,
   isLoopbackHost,
   printable,
 } from "../../system/index.ts";
@@ -48,7 +51,8 @@ export interface AdminCall {
 export interface TrusteeAdmin {
   /**
    * @returns the answer's body
-   * @throws CaiError the trustee's own error id where this program knows it, else `owner.trustee-refused`; `net.*`
+   * @throws CaiError the trustee's own error id where this program knows it, else `owner.trustee-refused`; `agent.trustee-mismatch`,
+   *   `agent.response-mismatch` where somebody else answered; `net.*`
    */
   call(call: AdminCall): Promise<Uint8Array>;
   /** @throws CaiError `owner.plaintext-trustee` where a secret could not be sent to this address */
@@ -56,13 +60,16 @@ export interface TrusteeAdmin {
 }
 
 const PREFIX = "/kbs/v0/";
+/** Paths whose answers carry the trustee's signature (security.md §3.4). */
+const SIGNED = /^(?:resource\/|resources$|cai\/)/;
 /** Characters of a trustee's own words that are shown. */
 const MAX_DETAIL = 1000;
 
 /**
  * Connects to a trustee as its administrator. Each request carries a token that is good for that request only (security.md §3.6).
  *
- * @throws CaiError `cli.setting-invalid`, `cli.input-unreadable`, `owner.admin-key-invalid`, `owner.trustee-mismatch`, `net.*`
+ * @throws CaiError `cli.setting-invalid`, `cli.input-unreadable`, `owner.admin-key-invalid`, `owner.trustee-mismatch`,
+ *   `agent.trustee-mismatch`, `agent.response-mismatch` where the identity is not proved, `net.*`
  */
 export async function connectAdmin(settings: AdminSettings, signal: AbortSignal): Promise<TrusteeAdmin> {
   const base = parseBase(settings.trustee);
@@ -72,7 +79,8 @@ export async function connectAdmin(settings: AdminSettings, signal: AbortSignal)
     ...(pin?.kind === "spki" && { spkiPin: pin.digest }),
     ...(settings.ca !== undefined && { ca: readText(settings.ca) }),
   });
-  const tid = await trusteeIdentity(client, base, signal);
+  const verifier = await proveIdentity(client, base, signal);
+  const { tid } = verifier;
   if (pin?.kind === "tid" && pin.tid !== tid) {
     throw new CaiError("owner.trustee-mismatch", `another trustee answers at ${base.origin}`, {
       expected: `tid:${pin.tid}`,
@@ -91,30 +99,48 @@ export async function connectAdmin(settings: AdminSettings, signal: AbortSignal)
     async call({ method, path, body = "", secret = false }) {
       if (secret) requirePrivate();
       const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-      const url = new URL(`${base.pathname.replace(/\/$/, "")}${PREFIX}${path}`, base);
-      const token = await makeAdminToken(key, tid, { method, target: PREFIX + path, body: bytes }, Math.floor(Date.now() / 1000));
+      const signed = SIGNED.test(path);
+      const target = signed ? fresh(PREFIX + path) : PREFIX + path;
+      const url = new URL(base.pathname.replace(/\/$/, "") + target, base);
+      const token = await makeAdminToken(key, tid, { method, target, body: bytes }, Math.floor(Date.now() / 1000));
       const headers = { authorization: `Bearer ${token}`, ...(bytes.length > 0 && { "content-type": "application/octet-stream" }) };
       const answer = await client.request({ method, url, headers, ...(bytes.length > 0 && { body: bytes }), signal });
-      if (answer.status === 200) return answer.body;
-      throw refusal(answer.status, answer.body, `${method} ${path}`);
+      if (answer.status !== 200) throw refusal(answer.status, answer.body, `${method} ${path}`);
+      // Nobody else may say that a secret was stored or removed.
+      if (signed) requireSignature(verifier, answer, method, target, method === "GET" ? KEYLESS_CONTEXT : bodyContext(bytes));
+      return answer.body;
     },
   };
 }
 
-/** Asks who the trustee is, and has it prove that by its signature. */
-async function trusteeIdentity(client: HttpClient, base: URL, signal: AbortSignal): Promise<string> {
-  const target = `${PREFIX}cai/identity`;
+/** Asks who the trustee is, and has it prove that by its signature over a question that nobody asked before. */
+async function proveIdentity(client: HttpClient, base: URL, signal: AbortSignal): Promise<ResponseVerifier> {
+  const target = fresh(`${PREFIX}cai/identity`);
   const url = new URL(base.pathname.replace(/\/$/, "") + target, base);
-  const { status, headers, body } = await client.request({ method: "GET", url, signal });
-  const tid = status === 200 ? tidOf(body) : undefined;
+  const answer = await client.request({ method: "GET", url, signal });
+  const tid = answer.status === 200 ? tidOf(answer.body) : undefined;
   if (tid === undefined) {
     throw new CaiError("net.response-invalid", `${base.origin} does not answer like a cai trustee`, {
       expected: "its identity",
-      got: `status ${status}`,
+      got: `status ${answer.status}`,
     });
   }
-  createResponseVerifier(tid).verify(headers.get(SIGNATURE_HEADER), { method: "GET", target, status, body }, [KEYLESS_CONTEXT]);
-  return tid;
+  const verifier = createResponseVerifier(tid);
+  requireSignature(verifier, answer, "GET", target, KEYLESS_CONTEXT);
+  return verifier;
+}
+
+/** The signature covers the query, so a random one ties the answer to this request: what was recorded before does not pass. */
+const fresh = (target: string): string => `${target}?nonce=${randomBytes(16).toString("base64url")}`;
+
+function requireSignature(
+  verifier: ResponseVerifier,
+  { status, headers, body }: HttpResponse,
+  method: string,
+  target: string,
+  context: Uint8Array,
+): void {
+  verifier.verify(headers.get(SIGNATURE_HEADER), { method, target, status, body }, [context]);
 }
 
 function tidOf(body: Uint8Array): string | undefined {
