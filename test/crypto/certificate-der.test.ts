@@ -41,6 +41,10 @@ describe("DER round trips", () => {
     );
   });
 
+  test("of a default that is left out, and of its contrary", () => {
+    expect([read(hex(""), (r) => r.flag()), read(encodeBoolean(true), (r) => r.flag())]).toEqual([false, true]);
+  });
+
   test("of nested sequences, and the end is asked for at every level", () => {
     const der = encodeSequence(encodeSequence(encodeUnsigned(1)), encodeUnsigned(2));
     expect(
@@ -70,6 +74,7 @@ describe("what BER allows and DER does not", () => {
     ["an empty integer", "0200", (r: DerReader) => r.unsigned()],
     ["a number above its limit", "0201 0b", (r: DerReader) => r.small(10)],
     ["a true that is not ff", "0101 01", (r: DerReader) => r.boolean()],
+    ["a false that is the default", "0101 00", (r: DerReader) => r.flag()],
     ["a padded identifier arc", "0603 2a8001", (r: DerReader) => r.oid()],
     ["an unfinished identifier", "0602 2a80", (r: DerReader) => r.oid()],
     ["an empty identifier", "0600", (r: DerReader) => r.oid()],

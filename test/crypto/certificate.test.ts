@@ -8,9 +8,14 @@ import {
   certificatePem,
   checkIssued,
   checkPlace,
+  EXTENSION,
+  encodeBoolean,
+  encodeOctets,
+  encodeSequence,
   parseCertificate,
   parseCertificates,
 } from "../../src/crypto/index.ts";
+import { readBasicConstraints } from "../../src/crypto/x509/extensions.ts";
 import { errorId } from "./certificate-testing.ts";
 
 const key = (byte: number) => {
@@ -147,6 +152,19 @@ test("one flipped bit is malformed or breaks the signature, and nothing else is 
     }),
     { numRuns: 1500 },
   );
+});
+
+test("an extension that stands there twice is malformed, also with the same value", () => {
+  const twice = { oid: "1.2.3", critical: false, value: encodeOctets(Uint8Array.of(1)) };
+  expect(errorId(() => parseCertificate(buildCertificate({ ...leafTemplate, extensions: [twice] })))).toBeUndefined();
+  expect(errorId(() => parseCertificate(buildCertificate({ ...leafTemplate, extensions: [twice, twice] })))).toBe(
+    "crypto.certificate-malformed",
+  );
+});
+
+test("a certificate that says it is no CA, where DER says nothing, is malformed", () => {
+  const extension = { oid: EXTENSION.basicConstraints, critical: true, value: encodeSequence(encodeBoolean(false)) };
+  expect(errorId(() => readBasicConstraints(extension))).toBe("crypto.der-malformed");
 });
 
 test("random bytes are malformed", () => {

@@ -96,6 +96,13 @@ export class DerReader {
     return value === 0xff;
   }
 
+  /** A BOOLEAN DEFAULT FALSE: DER writes it where it is true, and only there (X.690 §11.5). */
+  flag(): boolean {
+    if (this.nextTag !== TAG.boolean) return false;
+    if (!this.boolean()) throw malformed(this.#what, "no boolean where it is false by default", "one that says so");
+    return true;
+  }
+
   /** An INTEGER (or ENUMERATED) that is not negative. */
   unsigned(tag: number = TAG.integer): bigint {
     const { content } = this.element(tag);

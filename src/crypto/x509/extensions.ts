@@ -58,7 +58,7 @@ export function readExtensions(sequence: DerReader): ReadonlyMap<string, Extensi
   do {
     const entry = sequence.enter(TAG.sequence);
     const oid = entry.oid();
-    const critical = entry.nextTag === TAG.boolean ? entry.boolean() : false;
+    const critical = entry.flag();
     const value = entry.octets();
     entry.end();
     if (found.has(oid)) throw new CaiError("crypto.der-malformed", `extensions: expected each once, got ${oid} twice`);
@@ -77,7 +77,7 @@ export function readBasicConstraints({ value }: Extension): BasicConstraints {
   const outer = new DerReader(value, "basic constraints");
   const body = outer.enter(TAG.sequence);
   outer.end();
-  const ca = body.nextTag === TAG.boolean ? body.boolean() : false;
+  const ca = body.flag();
   const pathLength = body.atEnd ? undefined : body.small(255);
   body.end();
   if (!ca && pathLength !== undefined) {

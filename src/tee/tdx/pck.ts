@@ -67,8 +67,13 @@ function readPairs(der: Uint8Array, base: string): ReadonlyMap<number, Uint8Arra
     const oid = pair.oid();
     const value = pair.element().whole;
     pair.end();
-    const arc = oid.startsWith(`${base}.`) ? Number(oid.slice(base.length + 1)) : Number.NaN;
-    if (Number.isNaN(arc) || pairs.has(arc)) throw malformed(`entries below ${base}, each once`, oid);
+    const [arc, ...deeper] = oid.startsWith(`${base}.`)
+      ? oid
+          .slice(base.length + 1)
+          .split(".")
+          .map(Number)
+      : [];
+    if (arc === undefined || deeper.length > 0 || pairs.has(arc)) throw malformed(`entries below ${base}, each once`, oid);
     pairs.set(arc, value);
   }
   return pairs;

@@ -152,6 +152,7 @@ describe("the SGX extension", () => {
       [ppid, tcb(), pceId, wrongSize, type(0)],
       [ppid, tcb(), pceId, fmspc, type(0), fmspc],
       [ppid, tcb(), pceId, fmspc, type(0), foreign],
+      [ppid, tcb(), pceId, pair("4.0", encodeOctets(new Uint8Array(6))), type(0)],
     ]) {
       expect(errorId(() => read(...entries))).toBe("crypto.der-malformed");
     }
