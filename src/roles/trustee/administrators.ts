@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { type AdminGrant, type AdminRequest, checkAdminToken } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
+import { checkClock } from "./clock.ts";
 import type { Store } from "./store/index.ts";
 
 /** The only role of this version: it may everything that a route with the right `admin` does. */
@@ -20,9 +21,10 @@ export class AdministratorCheck {
   /**
    * @param token              the bearer token, where there is one; cookies never count
    * @param privateConnection  TLS or loopback
-   * @throws CaiError `admin.…`
+   * @throws CaiError `admin.…`; `trustee.clock-behind`, for then the ids of used tokens may be forgotten already
    */
   async require(token: string | undefined, request: AdminRequest, privateConnection: boolean, now: number): Promise<AdminGrant> {
+    await checkClock(this.#store, now);
     const grant = await checkAdminToken(token, {
       keys: await this.#keys(),
       tid: this.#tid,

@@ -1,7 +1,7 @@
 import { CaiError } from "../../system/index.ts";
 import type { Store } from "./store/index.ts";
 
-/** Seconds that the clock may be behind the last record before nothing is released any more (security.md I15). */
+/** Seconds that the clock may be behind the last record before nothing is released or administered any more (security.md I15). */
 const TOLERANCE = 300;
 
 /** @throws CaiError `trustee.clock-behind`: time went back, so no expiry can be believed */
@@ -14,4 +14,12 @@ export async function checkClock(store: Store, now: number): Promise<void> {
       hint: "Set the clock of this machine.",
     });
   }
+}
+
+/**
+ * Removes what has expired, and stays so: at every time that {@link checkClock} still takes. Otherwise a clock that is set back would find
+ * spent nonces and used admin tokens valid, and forgotten (security.md I2, I24).
+ */
+export async function forgetExpired(store: Store, now: number): Promise<void> {
+  await store.prune(Math.min(now, (await store.lastTime()) - TOLERANCE));
 }

@@ -6,6 +6,7 @@ import { builtInAnchors, loadAnchors, tdxVerifier } from "../../tee/tdx/index.ts
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication } from "./application.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
+import { forgetExpired } from "./clock.ts";
 import { collateralFile } from "./collateral-file.ts";
 import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys } from "./identity.ts";
@@ -100,7 +101,7 @@ function running(
     async start() {
       server = open();
       pruning = setInterval(() => {
-        store.prune(clock()).catch((error) => logger.error("pruning failed", { error: CaiError.from(error).id }));
+        forgetExpired(store, clock()).catch((error) => logger.error("pruning failed", { error: CaiError.from(error).id }));
       }, PRUNE_EVERY_MS);
       logger.info("trustee listens", { url: server.url, world: store.world, tid: `tid:${tid}` });
       return { url: server.url };

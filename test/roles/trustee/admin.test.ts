@@ -155,6 +155,20 @@ describe("an administrator's call (I23, I24)", () => {
     expect(await refusal(elsewhere)).toBe("401 admin.token-mismatch");
   });
 
+  test("is refused while the clock is behind the trustee's records, as every token could be a used one (I15, I24)", async () => {
+    const other = await startKbs();
+    try {
+      const [method, path, body] = CALLS[0]!;
+      await expectOk(admin(other, method, path, body));
+      other.clock.now = START - 301;
+      expect(await refusal(admin(other, method, path, body))).toBe("503 trustee.clock-behind");
+      other.clock.now = START - 300;
+      await expectOk(admin(other, method, path, body));
+    } finally {
+      await other.end();
+    }
+  });
+
   test("is never satisfied by an attestation token", async () => {
     const { token } = await new Guest(world).attest();
     expect(await refusal(admin(world, "DELETE", "resource/a/b/c", "", token))).toBe("401 admin.unauthenticated");
