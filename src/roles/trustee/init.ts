@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, constants, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { templates } from "../../policy/index.ts";
 import { CaiError } from "../../system/index.ts";
@@ -62,7 +62,11 @@ export function wallClock(): number {
 function prepareDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (!statSync(directory).isDirectory()) throw new Error("not a directory");
+    const { mode, uid } = statSync(directory);
+    if ((mode & constants.S_IFMT) !== constants.S_IFDIR) throw new Error("not a directory");
+    // Whoever can put files there before the store exists can put an admin key there, or a link to somewhere else.
+    if (uid !== 0 && uid !== process.geteuid?.()) throw new Error(`it belongs to user ${uid}`);
+    if ((mode & 0o002) !== 0) throw new Error("everybody may write to it");
   } catch (cause) {
     throw new CaiError("trustee.data-unusable", `${directory} cannot be made a data directory: ${(cause as Error).message}`, { cause });
   }
@@ -115,12 +119,14 @@ function adminPublicKey(directory: string): string {
 
 function existingAdminKey(path: string): KeyObject {
   try {
+    const { mode, uid } = lstatSync(path);
+    const own = (mode & constants.S_IFMT) === constants.S_IFREG && (mode & 0o077) === 0 && uid === process.geteuid?.();
     const key = createPrivateKey(readFileSync(path));
-    if (key.asymmetricKeyType === "ed25519") return key;
+    if (own && key.asymmetricKeyType === "ed25519") return key;
   } catch {
     // Said below, without the parser's words: they may quote the file.
   }
-  throw new CaiError("trustee.data-unusable", `${path} is there, but is no Ed25519 private key`, {
+  throw new CaiError("trustee.data-unusable", `${path} is there, but is no Ed25519 private key that only this user may read`, {
     hint: "Move it away, then run init again.",
   });
 }

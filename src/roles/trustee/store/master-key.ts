@@ -42,15 +42,16 @@ export function createMasterKey(path: string): StoreKeys {
 /**
  * Reads a master key file and derives the store's keys.
  *
- * @throws CaiError `store.master-key-missing`, `store.master-key-exposed` (others may read it), `store.master-key-invalid`
+ * @throws CaiError `store.master-key-missing`, `store.master-key-exposed` (others may read it, or it is theirs), `store.master-key-invalid`
  */
 export function readMasterKey(path: string): StoreKeys {
   let text: string;
   let mode: number;
+  let owner: number;
   try {
     const file = openSync(path, "r");
     try {
-      mode = fstatSync(file).mode;
+      ({ mode, uid: owner } = fstatSync(file));
       text = readFileSync(file, "utf8");
     } finally {
       closeSync(file);
@@ -63,6 +64,14 @@ export function readMasterKey(path: string): StoreKeys {
       expected: "mode 0600",
       got: `mode 0${(mode & 0o777).toString(8)}`,
       hint: `chmod 600 ${path}`,
+    });
+  }
+  // Root can read everybody's files, also one that somebody put there to know what is sealed with it.
+  if (owner !== process.geteuid?.()) {
+    throw new CaiError("store.master-key-exposed", `the master key ${path} belongs to another user`, {
+      expected: `user ${process.geteuid?.()}`,
+      got: `user ${owner}`,
+      hint: "If that user is trusted, make the file this user's with chown.",
     });
   }
   if (!/^[0-9a-f]{64}\n?$/.test(text)) {

@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { initTrustee } from "../../../../src/roles/trustee/init.ts";
 import { lockData, masterKeyPath, openStore, type Store } from "../../../../src/roles/trustee/store/index.ts";
@@ -11,6 +12,7 @@ import { idOf, scratchData } from "../scratch.ts";
 
 const TAMPERED = "store.record-tampered";
 const NOW = 1_800_000_000;
+const isRoot = process.geteuid?.() === 0;
 let dataDir: string;
 let remove: () => void;
 
@@ -302,6 +304,13 @@ describe("the master key", () => {
     expect(await idOf(() => openStore(dataDir))).toBe("store.master-key-exposed");
   });
 
+  test.skipIf(!isRoot)("is refused where it is another user's, whose file root could read (needs root)", async () => {
+    chownSync(masterKeyPath(dataDir), 12_345, 12_345);
+    expect(await idOf(() => openStore(dataDir))).toBe("store.master-key-exposed");
+    rmSync(dataDir, { recursive: true });
+    expect(await idOf(() => initTrustee({ dataDir, simulated: true }))).toBe("store.master-key-exposed");
+  });
+
   test("is refused when it is damaged", async () => {
     writeFileSync(masterKeyPath(dataDir), "short\n");
     expect(await idOf(() => openStore(dataDir))).toBe("store.master-key-invalid");
@@ -328,6 +337,29 @@ describe("init", () => {
     expect((await initTrustee({ dataDir, simulated: false })).created).toBe(true);
     expect(readFileSync(join(dataDir, "admin.key"), "utf8")).toBe(admin);
     expect(readFileSync(masterKeyPath(dataDir), "utf8")).toBe(master);
+  });
+
+  test("takes no admin key that somebody else may have put there", async () => {
+    const planted = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" });
+    const path = join(dataDir, "admin.key");
+    const elsewhere = join(dataDir, "..", "elsewhere.key");
+    const attempt = async (place: () => void) => {
+      rmSync(dataDir, { recursive: true });
+      mkdirSync(dataDir, { mode: 0o700 });
+      place();
+      const id = await idOf(() => initTrustee({ dataDir, simulated: true }));
+      rmSync(elsewhere, { force: true });
+      return id;
+    };
+    expect(await attempt(() => writeFileSync(path, planted, { mode: 0o600 }))).toBe("done");
+    expect(await attempt(() => writeFileSync(path, planted, { mode: 0o640 }))).toBe("trustee.data-unusable");
+    const link = () => {
+      writeFileSync(elsewhere, planted, { mode: 0o600 });
+      symlinkSync(elsewhere, path);
+    };
+    expect(await attempt(link)).toBe("trustee.data-unusable");
+    expect(await attempt(() => chmodSync(dataDir, 0o777))).toBe("trustee.data-unusable");
+    if (isRoot) expect(await attempt(() => chownSync(dataDir, 12_345, 12_345))).toBe("trustee.data-unusable");
   });
 
   test("says so when the data directory is a file", async () => {
