@@ -129,12 +129,24 @@ async function main(args: readonly string[]): Promise<number> {
   return status;
 }
 
-/** The group that the arguments end in, where they name no verb: without a further word, with `--help`, or with a word it does not know. */
+/**
+ * The group that the arguments end in, where they name no verb: without a further word, with `--help`, or with a word it does not know.
+ *
+ * @throws CaiError `cli.usage` for a flag before the verb: help with status 0 would pass for whatever the verb was to find out
+ */
 function groupAt(root: Group, args: readonly string[]): { path: string; group: Group; unknown: string | undefined } | undefined {
   let group = root;
   const path: string[] = [];
   for (const word of args) {
-    if (word.startsWith("-")) break;
+    if (word === "--help" || word === "-h") break;
+    if (word.startsWith("-")) {
+      const command = ["cai", ...path].join(" ");
+      const flag = word.replace(/=.*/s, "");
+      throw new CaiError("cli.usage", `${flag} stands before the command`, {
+        expected: `${command} <command> ${flag} …`,
+        hint: `${command} --help`,
+      });
+    }
     const member = Object.hasOwn(group.members, word) ? group.members[word] : undefined;
     if (member === undefined) return { path: path.join(" "), group, unknown: word };
     if ("load" in member) return undefined;
