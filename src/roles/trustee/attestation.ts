@@ -82,9 +82,10 @@ export async function attest(parts: AttestationParts, call: AttestCall): Promise
     const claims = await mintClaims(parts, message, handshake, now);
     const token = signToken(parts.keys.tokens, claims);
     const { version, hash, tagged } = handshake;
-    await parts.store.sessions.put(sessionId, { body: digest, token, expires, tagged, version, tee, hash });
     const { policy_hash: policyHash, level } = claims.cai;
+    // Recorded first: once the session is there, the same body gets the token.
     await parts.recorder.record({ ...record, outcome: "allowed", tee, policyHash, level });
+    await parts.store.sessions.put(sessionId, { body: digest, token, expires, tagged, version, tee, hash });
     return { token, expires };
   } catch (error) {
     throw await parts.recorder.deny(error, { ...record, ...(tee !== undefined && { tee }) });
