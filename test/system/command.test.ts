@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -134,6 +135,15 @@ describe("settings", () => {
     const ended = await run(["x"], {}, file);
     expect(ended).toMatchObject({ status: 2, id: "cli.setting-unknown" });
     expect(ended.stderr).toContain("expected: count");
+  });
+
+  test("of a file that is no TOML are refused with the place, and no line of the file is shown", async () => {
+    const secret = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+    write(secret);
+    const ended = await run(["x", "--config", file]);
+    expect(ended).toMatchObject({ status: 2, id: "cli.input-unreadable" });
+    expect(ended.stderr).toContain("(line 1, column");
+    for (const line of secret.trim().split("\n")) expect(ended.stderr).not.toContain(line);
   });
 
   test("that are for the command line only come neither from a variable nor from a file", async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { parse as parseToml } from "smol-toml";
+import { parse as parseToml, TomlError } from "smol-toml";
 import { CaiError } from "../error.ts";
 import { nearest } from "./nearest.ts";
 import type { FlagSpec, SettingSource, Verb } from "./verb.ts";
@@ -108,7 +108,7 @@ function readSettingsFile(
   } catch (error) {
     if (named === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new CaiError("cli.input-unreadable", `the settings file ${path} cannot be read`, {
-      got: error instanceof Error ? error.message : String(error),
+      got: tomlReason(error),
     });
   }
   const known = Object.entries(specs).flatMap(([name, spec]) => (spec.commandLineOnly ? [] : [settingKey(name)]));
@@ -118,6 +118,12 @@ function readSettingsFile(
     throw new CaiError("cli.setting-unknown", `${path} has the unknown key /${key}`, { ...(near && { expected: near }), got: key });
   }
   return { path, keys };
+}
+
+/** Says where a file is no TOML, without the lines themselves, which the parser quotes: whoever names the wrong file may have named a key. */
+function tomlReason(error: unknown): string {
+  if (error instanceof TomlError) return `${error.message.split("\n")[0]} (line ${error.line}, column ${error.column})`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What is set without the file, so that the file is looked for where the rest of the verb will look: a variable can name that place, too. */
