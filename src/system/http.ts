@@ -46,11 +46,16 @@ const DEFAULT_MAX_RESPONSE = 4 * 1024 * 1024;
  */
 const NO_PROXY = { proxy: false as unknown as string };
 
-/** The only way out of this program over HTTP: certificates are always checked, answers are bounded in size and time. */
+/**
+ * The only way out of this program over HTTP: certificates are always checked, answers are bounded in size and time.
+ *
+ * @throws CaiError `cli.setting-invalid` where `ca` holds no certificate: the runtime would only say that there is no connection
+ */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const maxResponseBytes = options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE;
   const { spkiPin, ca, userAgent = "cai" } = options;
+  if (ca !== undefined) requireCertificate(ca);
   const tls = {
     rejectUnauthorized: true,
     ...(ca !== undefined && { ca }),
@@ -111,6 +116,17 @@ async function readBounded(response: Response, limit: number, url: URL): Promise
     at += part.length;
   }
   return whole;
+}
+
+function requireCertificate(ca: string): void {
+  try {
+    new X509Certificate(ca);
+  } catch {
+    throw new CaiError("cli.setting-invalid", "the file of certificate authorities holds no certificate", {
+      expected: "certificates in PEM",
+      got: "another text",
+    });
+  }
 }
 
 function checkPin(pin: Uint8Array, host: string, peer: PeerCertificate): Error | undefined {

@@ -16,6 +16,7 @@ import {
   parseCertificates,
 } from "../../src/crypto/index.ts";
 import { readBasicConstraints } from "../../src/crypto/x509/extensions.ts";
+import { rejection } from "../rejection.ts";
 import { errorId } from "./certificate-testing.ts";
 
 const key = (byte: number) => {
@@ -101,6 +102,11 @@ test("PEM with foreign text, a missing end, bad base64 or too many blocks is ref
     pem + pem,
   ];
   for (const text of bad) expect(errorId(() => parseCertificates(text, 1))).toBe("crypto.pem-malformed");
+});
+
+test("what stands where PEM should is not shown, for it may be a key", () => {
+  const { id, message, got } = rejection(() => parseCertificates("0123456789abcdef"));
+  expect([id, message.includes("0123"), got?.includes("0123")]).toEqual(["crypto.pem-malformed", false, false]);
 });
 
 test("a chain that was issued properly is accepted", () => {

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:net";
 import { type CaiError, createHttpClient, isLoopbackHost } from "../../src/system/index.ts";
+import { rejection } from "../rejection.ts";
 import { makeTlsIdentity } from "../tls-identity.ts";
 
 const { cert: certificate, key, spki } = makeTlsIdentity();
@@ -75,6 +76,12 @@ describe("the HTTP client", () => {
   test("refuses a certificate that nobody it trusts has signed, and takes the CA that it is given", async () => {
     expect(await idOf(secureUrl)).toBe("net.tls-failed");
     expect(await idOf(secureUrl, { ca: certificate })).toBe("status 200");
+  });
+
+  test("says so where the authorities that it is given are no certificates", () => {
+    for (const ca of ["", "\n", "hello", key, certificate.slice(0, 200)])
+      expect(rejection(() => createHttpClient({ ca })).id).toBe("cli.setting-invalid");
+    createHttpClient({ ca: `# a comment\n${certificate}${certificate}` });
   });
 
   test("refuses a certificate for another host", async () => {

@@ -17,7 +17,7 @@ export function decodePem(text: string, label: string, max = 16): Uint8Array[] {
   const end = `-----END ${label}-----`;
   let rest = text.trimStart();
   while (rest !== "") {
-    if (!rest.startsWith(begin)) throw malformed(begin, JSON.stringify(rest.slice(0, 32)));
+    if (!rest.startsWith(begin)) throw malformed(begin, "another text"); // never shown: it may be a key
     const stop = rest.indexOf(end);
     if (stop < 0) throw malformed(end, "the end of the text");
     if (blocks.length === max) throw malformed(`at most ${max} blocks`, "more");
