@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -134,6 +134,9 @@ describe.skipIf(!root)("without the right to mount, a model", () => {
 import { mountTmpfs } from ${JSON.stringify(join(import.meta.dir, "../../src/model/index.ts"))};
 import { sealTree, bytesOf } from ${JSON.stringify(join(import.meta.dir, "fuse/artefact.ts"))};
 import { existsSync, readFileSync, statSync } from "node:fs";
+
+// Far above what any of these takes: a busy machine is no failure.
+setDefaultTimeout(60_000);
 const [file, at, ...memoryFolders] = process.argv.slice(1);
 const sealed = sealTree(file, [{ path: "d" }, { path: "d/a", bytes: bytesOf(100000, 4) }]);
 try {

@@ -31,6 +31,7 @@ export function script(code: string, ...args: string[]): Promise<Output> {
 export class Workbench {
   readonly folder = mkdtempSync(join(tmpdir(), "fuse-"));
   readonly #mounts: Mount[] = [];
+  readonly #children: { readonly child: Bun.Subprocess; readonly mountpoint: string }[] = [];
 
   mountpoint(name: string): string {
     const path = join(this.folder, name);
@@ -48,8 +49,19 @@ export class Workbench {
     return made;
   }
 
+  /** Takes charge of a server in another process: whatever a failed test leaves of it goes at the end. */
+  adopt(child: Bun.Subprocess, mountpoint: string): void {
+    this.#children.push({ child, mountpoint });
+  }
+
   async end(): Promise<void> {
     for (const mount of this.#mounts) await mount.unmount();
+    for (const { child, mountpoint } of this.#children) {
+      child.kill("SIGKILL");
+      await child.exited;
+      // Fails where the test has unmounted already, which is how it should be.
+      await run(["umount", "--lazy", mountpoint]);
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
