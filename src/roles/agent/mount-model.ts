@@ -39,6 +39,8 @@ export interface MountedModel extends Mount {
   /** the artefact's identity, whether it was pinned or not */
   readonly root: string;
   readonly rootPinned: boolean;
+  /** false where the artefact itself chose among the models that this machine may open: whoever stores it can put another of them there (I29) */
+  readonly modelPinned: boolean;
   readonly mode: MountModelSettings["mode"];
   /** the resource that the key came from; absent where it came from a file */
   readonly resource?: string;
@@ -58,9 +60,10 @@ export async function mountModel(settings: MountModelSettings): Promise<MountedM
   const source = await openFileSource(settings.model);
   const { artefact, resource, rootPinned } = await openWithKey(source, settings);
   const { root } = artefact;
+  const modelPinned = settings.root !== undefined || "keyFile" in settings.key || settings.key.resource !== undefined;
   const mount = await show(artefact, settings);
-  logger.info("mounted", { model: settings.model, mountpoint: mount.mountpoint, root, rootPinned, mode });
-  return Object.assign(mount, { root, rootPinned, mode, ...(resource !== undefined && { resource }) });
+  logger.info("mounted", { model: settings.model, mountpoint: mount.mountpoint, root, rootPinned, modelPinned, mode });
+  return Object.assign(mount, { root, rootPinned, modelPinned, mode, ...(resource !== undefined && { resource }) });
 }
 
 /** I30: what is paged out to a disk outlives the process and the machine. */

@@ -163,8 +163,20 @@ describe("which model it is", () => {
 
 describe("which key it is", () => {
   test("without --resource the artefact's own path is asked for, at the configured trustee, and that is said", async () => {
-    expect((await mount({ key: fromTrustee() })).resource).toBe(URI);
+    expect(await mount({ key: fromTrustee() })).toMatchObject({ resource: URI, modelPinned: false });
     expect(logged.join("\n")).toContain("the artefact itself names its key");
+  });
+
+  test("an artefact is called the intended model only where the command line names key or root", async () => {
+    for (const settings of [
+      {},
+      { key: fromTrustee(), root },
+      { model: join(folder, "filed.tar"), key: { keyFile: join(folder, "key") } },
+    ]) {
+      const { modelPinned, unmount } = await mount(settings);
+      expect(modelPinned).toBe(true);
+      await unmount();
+    }
   });
 
   test("an artefact that names none or several resources needs one on the command line", async () => {

@@ -1,4 +1,4 @@
-import type { MountOptions } from "../../../model/index.ts";
+import { type MountOptions, parseRoot } from "../../../model/index.ts";
 import { CaiError, defineVerb } from "../../../system/index.ts";
 import { mountModel } from "../index.ts";
 import { clientOf } from "./flags.ts";
@@ -34,7 +34,7 @@ export default defineVerb({
         keyFile !== undefined
           ? { keyFile }
           : { client: await clientOf(flags, log), ...(flags.resource !== undefined && { resource: flags.resource }) },
-      ...(flags.root !== undefined && { root: flags.root }),
+      ...(flags.root !== undefined && { root: parseRoot(flags.root) }),
       acceptUnpinnedRoot: flags["accept-unpinned-root"],
       mode: flags.mode === "tmpfs" ? "tmpfs" : "fuse",
       allow: parseAllow(flags.allow),
@@ -45,19 +45,21 @@ export default defineVerb({
     const end = () => void mount.unmount();
     if (signal.aborted) end();
     else signal.addEventListener("abort", end, { once: true });
-    const { root, rootPinned, mode, resource } = mount;
+    const { root, rootPinned, modelPinned, mode, resource } = mount;
+    const named = modelPinned ? "" : `, key ${resource}, which the artefact itself names: NOT pinned`;
     const notice = mount.notice === undefined ? "" : `\n  ${mount.notice}`;
     print(
       {
         mountpoint: mount.mountpoint,
         root,
         root_pinned: rootPinned,
+        model_pinned: modelPinned,
         mode,
         resource: resource ?? null,
         notice: mount.notice ?? null,
         pid: process.pid,
       },
-      `${flags.model} is mounted at ${mount.mountpoint} (${mode}, root ${root}${rootPinned ? "" : ", NOT pinned"})${notice}`,
+      `${flags.model} is mounted at ${mount.mountpoint} (${mode}, root ${root}${rootPinned ? "" : ", NOT pinned"}${named})${notice}`,
     );
     await mount.closed;
     const served = mount.stats();
