@@ -30,7 +30,7 @@ export default defineVerb({
     },
   ],
   async run({ positionals: [name, values], flags, print, signal }) {
-    if ((flags.file === undefined) === (name === undefined || values === undefined)) {
+    if (flags.file === undefined ? name === undefined || values === undefined : name !== undefined) {
       throw new CaiError("cli.usage", "give either NAME and VALUES, or --file", { hint: "cai reference set --help" });
     }
     const references =
