@@ -8,6 +8,9 @@ import { FilesystemMagic, filesystemMagic } from "../../src/system/index.ts";
 import { bytesOf, type Planned, sealTree, type TestArtefact } from "./fuse/artefact.ts";
 import { run } from "./fuse/kernel.ts";
 
+// Far above what any of these takes: a busy machine is no failure.
+setDefaultTimeout(60_000);
+
 const mayMount = (await run(["unshare", "-m", "true"])).code === 0;
 if (!mayMount) console.warn("tests that mount a tmpfs are skipped: this process may not mount");
 const root = process.getuid?.() === 0;
@@ -134,9 +137,6 @@ describe.skipIf(!root)("without the right to mount, a model", () => {
 import { mountTmpfs } from ${JSON.stringify(join(import.meta.dir, "../../src/model/index.ts"))};
 import { sealTree, bytesOf } from ${JSON.stringify(join(import.meta.dir, "fuse/artefact.ts"))};
 import { existsSync, readFileSync, statSync } from "node:fs";
-
-// Far above what any of these takes: a busy machine is no failure.
-setDefaultTimeout(60_000);
 const [file, at, ...memoryFolders] = process.argv.slice(1);
 const sealed = sealTree(file, [{ path: "d" }, { path: "d/a", bytes: bytesOf(100000, 4) }]);
 try {

@@ -19,6 +19,9 @@ import { closeDescriptor, PinnedMemory, readAt } from "../../../src/system/index
 import { bytesOf, type Planned, sealTree, type TestArtefact } from "./artefact.ts";
 import { kernel, run, script, Workbench } from "./kernel.ts";
 
+// Far above what any of these takes: a busy machine is no failure.
+setDefaultTimeout(60_000);
+
 const CHUNK = 65536;
 const SIZES = [
   1,
@@ -398,9 +401,6 @@ console.log(seen.join(" "));`,
     const { out, err } = await script(
       `import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-
-// Far above what any of these takes: a busy machine is no failure.
-setDefaultTimeout(60_000);
 const seen = new Set();
 await Promise.all([1, 2, 3, 4].map(async () => {
   const file = await open(process.argv[1], constants.O_RDONLY | constants.O_DIRECT);
