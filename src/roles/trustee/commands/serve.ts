@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { CaiError, defineVerb } from "../../../system/index.ts";
+import { CaiError, defineVerb, hardenProcess } from "../../../system/index.ts";
 import { createTrustee } from "../index.ts";
 import { SERVE_FLAGS, settingsFile } from "./flags.ts";
 
@@ -23,6 +23,8 @@ export default defineVerb({
   ],
   async run({ flags, log, print, signal }) {
     const { host, port } = parseListen(flags.listen);
+    // Its memory holds the store's keys and, for moments, secrets: none of it may end up in a core file (security.md I27).
+    hardenProcess();
     const trustee = await createTrustee({
       dataDir: flags.data,
       host,
