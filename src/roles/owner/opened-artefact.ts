@@ -25,12 +25,18 @@ interface OpenSettings {
   readonly "accept-unpinned-root": boolean;
 }
 
+/** An opened artefact, and whether it was checked against a root that flag or key file names. */
+interface OpenedArtefact {
+  readonly artefact: Artefact;
+  readonly rootPinned: boolean;
+}
+
 /**
  * Opens an artefact with a key file, pinned to a root unless the caller says that any will do (security.md §3.7).
  *
  * @throws CaiError what `openArtefact` and `readKeyFile` throw; `model.root-conflict` where flag and key file disagree
  */
-export async function openWithKeyFile(path: string, settings: OpenSettings): Promise<Artefact> {
+export async function openWithKeyFile(path: string, settings: OpenSettings): Promise<OpenedArtefact> {
   const { kek, root: filed } = await readKeyFile(settings["key-file"]);
   try {
     const named = settings.root === undefined ? undefined : parseRoot(settings.root);
@@ -41,11 +47,8 @@ export async function openWithKeyFile(path: string, settings: OpenSettings): Pro
     const slot = settings.resource === undefined ? {} : { resourcePath: formatResourcePath(parseResourceUri(settings.resource)) };
     const source = await openFileSource(path);
     try {
-      return await openArtefact(source, {
-        kek,
-        slot,
-        roots: root !== undefined ? [root] : settings["accept-unpinned-root"] ? "unpinned" : [],
-      });
+      const roots = root !== undefined ? [root] : settings["accept-unpinned-root"] ? "unpinned" : [];
+      return { artefact: await openArtefact(source, { kek, slot, roots }), rootPinned: root !== undefined };
     } catch (error) {
       await source.close();
       throw error;

@@ -27,13 +27,15 @@ export default defineVerb({
   ],
   exits: { 3: "the artefact is damaged, tampered with, or not the intended one" },
   async run({ positionals: [path], flags, print, progress, signal }) {
-    const artefact = await openWithKeyFile(path, flags);
+    const { artefact, rootPinned } = await openWithKeyFile(path, flags);
     const bar = progress("decrypting");
     try {
       await decryptArtefact(artefact, flags.output, { progress: bar.update, signal });
       bar.end();
       const files = artefact.entries.filter((entry) => entry.kind === "file").length;
-      print({ output: flags.output, root: artefact.root, files }, `decrypted ${files} files into ${flags.output}`);
+      const { root } = artefact;
+      const pinned = rootPinned ? "" : `, of root ${root}, which is NOT pinned`;
+      print({ output: flags.output, root, root_pinned: rootPinned, files }, `decrypted ${files} files into ${flags.output}${pinned}`);
     } finally {
       bar.end();
       await artefact.close();

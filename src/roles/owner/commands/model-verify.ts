@@ -1,4 +1,4 @@
-import { verifyArtefact } from "../../../model/index.ts";
+import { type VerifyCounts, type VerifyMode, verifyArtefact } from "../../../model/index.ts";
 import { CaiError, defineVerb, formatBytes } from "../../../system/index.ts";
 import { OPEN_FLAGS, openWithKeyFile } from "../opened-artefact.ts";
 
@@ -21,7 +21,7 @@ export default defineVerb({
     if (flags.deep && flags.header)
       throw new CaiError("cli.usage", "--deep and --header exclude each other", { hint: "cai model verify --help" });
     const mode = flags.deep ? "deep" : flags.header ? "header" : "chunks";
-    const artefact = await openWithKeyFile(path, flags);
+    const { artefact, rootPinned } = await openWithKeyFile(path, flags);
     const bar = progress("verifying");
     try {
       const counts = await verifyArtefact(artefact, mode, { progress: bar.update, signal });
@@ -31,13 +31,16 @@ export default defineVerb({
           verdict: "accepted",
           mode,
           root: artefact.root,
+          root_pinned: rootPinned,
           files: counts.files,
           chunks: counts.chunks,
           bytes: counts.bytes,
           digests: counts.digests,
         },
-        `${path} is intact: ${counts.files} files, ${counts.chunks} blocks checked, ${counts.digests} digests compared, ${formatBytes(counts.bytes)}
-  root: ${artefact.root}`,
+        [
+          verdictText(path, mode, counts),
+          `  root: ${artefact.root}${rootPinned ? "" : " (NOT pinned: any artefact under this key passes)"}`,
+        ].join("\n"),
       );
     } finally {
       bar.end();
@@ -45,3 +48,9 @@ export default defineVerb({
     }
   },
 });
+
+/** Says no more than what was checked. */
+function verdictText(path: string, mode: VerifyMode, { files, chunks, digests, bytes }: VerifyCounts): string {
+  if (mode === "header") return `${path}: header, index and root are good; none of its ${files} files (${formatBytes(bytes)}) was read`;
+  return `${path} is intact: ${files} files, ${chunks} blocks checked, ${digests} digests compared, ${formatBytes(bytes)}`;
+}
