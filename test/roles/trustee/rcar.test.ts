@@ -571,6 +571,9 @@ test("every decision is a record without a secret, a token or a cookie in it, an
   for (const file of files) expect(file.includes(id)).toBe(false);
   for (const hidden of [id, token, token.split(".")[2]!]) expect(world.log.join("\n")).not.toContain(hidden);
   expect(JSON.stringify(rows)).not.toContain(token);
+  const lines = world.log.map((line) => JSON.parse(line) as Record<string, unknown>);
+  for (const line of lines) expect(line["level"]).toMatch(/^(debug|info|warn|error)$/);
+  expect(lines.findLast(({ message }) => message === "release")).toMatchObject({ level: "info", outcome: "allowed", assurance: "L1" });
 });
 
 test("evidence in the form of the protocol is the only one that is read", async () => {

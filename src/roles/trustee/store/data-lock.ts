@@ -1,4 +1,5 @@
 import { Database } from "bun:sqlite";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { CaiError } from "../../../system/index.ts";
 
@@ -19,7 +20,8 @@ export function lockData(dataDir: string): DataLock {
   const path = join(dataDir, "trustee.lock");
   let database: Database;
   try {
-    database = new Database(path, { create: true, readwrite: true });
+    createClosed(path);
+    database = new Database(path, { create: false, readwrite: true });
   } catch (cause) {
     throw new CaiError("trustee.data-unusable", `the lock ${path} cannot be opened`, { cause });
   }
@@ -42,4 +44,16 @@ export function lockData(dataDir: string): DataLock {
       database.close();
     },
   };
+}
+
+/**
+ * Makes the file, closed to others, for who may read a file may also lock it. One that is there is not even opened: closing it again
+ * would let go of the lock that this process may hold on it.
+ */
+function createClosed(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }

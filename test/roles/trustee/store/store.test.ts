@@ -145,7 +145,7 @@ describe("the store", () => {
   test("keeps its files from other users", async () => {
     await fill();
     expect(statSync(dataDir).mode & 0o777).toBe(0o700);
-    for (const file of ["trustee.db", "admin.key"]) expect(statSync(join(dataDir, file)).mode & 0o777).toBe(0o600);
+    for (const file of ["trustee.db", "trustee.lock", "admin.key"]) expect(statSync(join(dataDir, file)).mode & 0o777).toBe(0o600);
     expect(statSync(masterKeyPath(dataDir)).mode & 0o777).toBe(0o600);
   });
 
