@@ -14,7 +14,7 @@ export interface Validity {
   readonly earliestIssue: number;
   readonly latestIssue: number;
   readonly earliestExpiration: number;
-  /** true where something is past its date */
+  /** true where something is past its date, and in the last second before: what is still taken is no longer called current (tdx.md §2.6) */
   readonly expired: boolean;
 }
 
@@ -65,11 +65,12 @@ export function checkValidity(items: readonly Dated[], { now, skew, expired }: C
   if (late !== undefined && expired === "reject") {
     throw refusal(tee, "collateral-expired", late.what, `valid at ${rfc3339(now)}`, `valid until ${rfc3339(late.until)}`);
   }
+  const earliestExpiration = Math.min(...items.map(({ until }) => until));
   return {
     earliestIssue: Math.min(...items.map(({ from }) => from)),
     latestIssue: Math.max(...items.map(({ from }) => from)),
-    earliestExpiration: Math.min(...items.map(({ until }) => until)),
-    expired: late !== undefined,
+    earliestExpiration,
+    expired: earliestExpiration <= now,
   };
 }
 

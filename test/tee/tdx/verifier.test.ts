@@ -257,6 +257,17 @@ describe("dates", () => {
     expect((await at(NOW - 300, "reject")).floor.collateralExpiredFor).toBe(0);
   });
 
+  test("of the last second are no longer called current in claims (tdx.md §2.6)", async () => {
+    expect((await at(end - 1, "report")).members).toMatchObject({
+      collateral_expiration_status: "0",
+      tcb_verification: { collateral_expired: false },
+    });
+    expect((await at(end, "report")).members).toMatchObject({
+      collateral_expiration_status: "1",
+      tcb_verification: { collateral_expired: true },
+    });
+  });
+
   test("that are past are refused, or reported for the floor with everything else still verified", async () => {
     expect(await rejectionId(at(end + 1, "reject"))).toBe("tdx.collateral-expired");
     const { floor, members } = await at(end + DAY, "report");
