@@ -27,9 +27,14 @@ export default defineVerb({
 });
 
 function subjectOf(reportData: string | undefined, runtimeData: string | undefined, hash: HashAlgorithm): EvidenceSubject {
-  if (reportData !== undefined && runtimeData === undefined) return { reportData: decodeHex(reportData) };
+  if (reportData !== undefined && runtimeData === undefined) return { reportData: parseHex(reportData) };
   if (runtimeData !== undefined && reportData === undefined) return { runtimeData: parseObject(readText(runtimeData), runtimeData), hash };
   throw new CaiError("cli.usage", "give either --report-data or --runtime-data", { hint: "cai agent evidence --help" });
+}
+
+function parseHex(text: string): Uint8Array {
+  if (/^(?:[0-9a-f]{2})+$/i.test(text)) return decodeHex(text);
+  throw new CaiError("cli.setting-invalid", "--report-data is no hexadecimal", { expected: "an even number of hex digits" });
 }
 
 function parseObject(text: string, name: string): JsonObject {
