@@ -13,6 +13,12 @@ const STATUSES: Partial<Record<ErrorId, number>> = {
   "trustee.clock-behind": 503,
 };
 
+const HEADERS: Partial<Record<ErrorId, Readonly<Record<string, string>>>> = {
+  "kbs.busy": { "retry-after": String(RETRY_AFTER) },
+  // Whoever sends a body byte by byte would go on, and keep the connection.
+  "kbs.request-timeout": { connection: "close" },
+};
+
 /** Errors whose message tells a guest nothing but what it sent. */
 const TOLD_AT_AUTH: ReadonlySet<ErrorId> = new Set(["kbs.version-unsupported", "kbs.tee-unsupported", "kbs.message-malformed"]);
 
@@ -38,6 +44,6 @@ export function errorAnswer(thrown: unknown, place: ErrorPlace, authorized: bool
   return {
     status: STATUSES[error.id] ?? status,
     body,
-    headers: error.id === "kbs.busy" ? { "retry-after": String(RETRY_AFTER) } : {},
+    headers: HEADERS[error.id] ?? {},
   };
 }

@@ -15,6 +15,11 @@ describe("an error's answer", () => {
     expect([status, id, headers]).toEqual([503, "kbs.busy", { "retry-after": "2" }]);
   });
 
+  test("takes the connection from a client whose body does not come to an end (I40)", () => {
+    const { status, id, headers } = answer(new CaiError("kbs.request-timeout", "slow"), "attest");
+    expect([status, id, headers]).toEqual([408, "kbs.request-timeout", { connection: "close" }]);
+  });
+
   test("tells nobody the message of what was not foreseen, and logs it", () => {
     for (const authorized of [false, true]) {
       for (const place of ["auth", "attest", "resource", "admin"] as const) {
