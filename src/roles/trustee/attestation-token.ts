@@ -4,7 +4,7 @@ import type { CaiTokenMember, EarClaims } from "../../protocol/index.ts";
 import { CaiError, type ErrorId, type JsonObject } from "../../system/index.ts";
 import type { TokenSigner } from "./identity.ts";
 
-/** The largest token that is looked at; evidence with many claims makes long ones. */
+/** The largest token that is made or looked at, characters; evidence with many claims makes long ones. */
 const MAX_TOKEN = 1024 * 1024;
 
 /** The claims of a token that this trustee mints: those of the protocol, and the floor's findings, which release looks at again. */
@@ -17,12 +17,15 @@ export interface MintedClaims extends EarClaims {
  * families read, though RFC 7515 says base64.
  *
  * @returns a compact JWS
+ * @throws CaiError `kbs.request-too-large`: what the guest sent makes a token that no release would look at, only keep (security.md I40)
  */
 export function signToken(signer: TokenSigner, claims: MintedClaims): string {
   const { crv, x, y } = signer.publicJwk;
   const header = { typ: "JWT", alg: "ES256", jwk: { alg: "ES256", kty: "EC", crv, x, y, x5c: signer.chain.map(encodeBase64Url) } };
   const signed = `${textBase64Url(JSON.stringify(header))}.${textBase64Url(JSON.stringify(claims))}`;
-  return `${signed}.${encodeBase64Url(signer.sign(Buffer.from(signed)))}`;
+  const token = `${signed}.${encodeBase64Url(signer.sign(Buffer.from(signed)))}`;
+  if (token.length <= MAX_TOKEN) return token;
+  throw new CaiError("kbs.request-too-large", "the claims make too large a token", { expected: `at most ${MAX_TOKEN} characters` });
 }
 
 const tokenHeader = z.object({ alg: z.literal("ES256"), crit: z.undefined().optional() });

@@ -9,6 +9,8 @@ import {
   encodeAttestation,
   KEYLESS_CONTEXT,
   keyContext,
+  rcarRuntimeData,
+  reportDataOf,
   SIGNATURE_HEADER,
 } from "../../../src/protocol/index.ts";
 import {
@@ -334,6 +336,15 @@ describe("attest refuses", () => {
       const body = guest.attestBody(opened, { additionalEvidence: JSON.stringify({ [tee]: {} }) });
       expect(await refusal(guest.attestAnswer(opened, body))).toBe(`502 kbs.${reason}`);
     }
+  });
+
+  test("what would make a token that no release looks at (I40)", async () => {
+    const opened = await guest.auth();
+    const blanks = { nonce: opened.nonce, teeKey: guest.teeKey, additionalEvidence: `${" ".repeat(1_000_000)}{}`, tid: opened.tid! };
+    const reportData = reportDataOf(rcarRuntimeData(blanks), "sha384");
+    const quote = Buffer.from(platform.quote({ ...machine, reportData })).toString("base64");
+    const body = encodeAttestation({ ...blanks, primaryEvidence: { quote, cc_eventlog: null } });
+    expect(await refusal(guest.attestAnswer(opened, body))).toBe("413 kbs.request-too-large");
   });
 
   test("a key that nothing can be encrypted to", async () => {
