@@ -1,3 +1,5 @@
+import { printable } from "./command/printable.ts";
+
 /** The values that a log line may carry. Bytes and objects are left out on purpose: they are how secrets get into logs. */
 export type LogFields = Readonly<Record<string, string | number | bigint | boolean | undefined>>;
 
@@ -45,5 +47,5 @@ function textLine(time: string, level: string, message: string, fields: LogField
     // A quoted value cannot forge a second field or a second line, whatever a peer put into it.
     parts.push(`${key}=${/^[\w./:@+-]+$/.test(text) ? text : JSON.stringify(text)}`);
   }
-  return parts.join(" ");
+  return printable(parts.join(" "));
 }

@@ -27,6 +27,12 @@ describe("a log line", () => {
     );
   });
 
+  test("is one line without control characters, whatever message and values hold", () => {
+    const lines: string[] = [];
+    createLogger("info", false, (line) => lines.push(line)).error("block of a\u001b[2J\nb is corrupt", { path: "c\u009b31m" });
+    expect(lines[0]).not.toMatch(/\p{Cc}/u);
+  });
+
   test("is one JSON object where that is asked for, large numbers included", () => {
     const lines: string[] = [];
     createLogger("info", true, (line) => lines.push(line)).error("bad", { size: 2n ** 60n });
