@@ -30,12 +30,12 @@ export function createLogger(
     (message: string, fields: LogFields = {}) => {
       if (LEVELS.indexOf(name) < lowest) return;
       const time = new Date().toISOString();
-      write(json ? JSON.stringify({ time, level: name, message, ...fields }, printable) : textLine(time, name, message, fields));
+      write(json ? JSON.stringify({ time, level: name, message, ...fields }, withoutBigints) : textLine(time, name, message, fields));
     };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-function printable(_key: string, value: unknown): unknown {
+function withoutBigints(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? value.toString() : value;
 }
 
