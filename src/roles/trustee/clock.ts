@@ -17,9 +17,9 @@ export async function checkClock(store: Store, now: number): Promise<void> {
 }
 
 /**
- * Removes what has expired, and stays so: at every time that {@link checkClock} still takes. Otherwise a clock that is set back would find
- * spent nonces and used admin tokens valid, and forgotten (security.md I2, I24).
+ * Removes sessions that have expired, and what was spent and has expired at every time that {@link checkClock} still takes. Otherwise a
+ * clock that is set back would find used nonces and admin tokens valid, and forgotten (security.md I2, I24).
  */
 export async function forgetExpired(store: Store, now: number): Promise<void> {
-  await store.prune(Math.min(now, (await store.lastTime()) - TOLERANCE));
+  await store.prune(now, Math.min(now, (await store.lastTime()) - TOLERANCE));
 }

@@ -149,13 +149,10 @@ function assemble(database: Database, keys: StoreKeys, servingFrom: number | und
     marks.putAll([["epoch", String(epoch)]]);
   }
   const ownKey = database.prepare<{ version: number; sealed: Uint8Array }, [string]>("SELECT version, sealed FROM own_keys WHERE key = ?");
-  const expired = [
-    ["sessions", "id"],
-    ["nonces", "hash"],
-    ["token_ids", "hash"],
-  ].map(([name, key]) =>
-    database.prepare(`DELETE FROM ${name} WHERE ${key} IN (SELECT ${key} FROM ${name} WHERE expires <= ? LIMIT ${PRUNE_BATCH})`),
-  );
+  const removal = (table: "sessions" | "nonces" | "token_ids", key: "id" | "hash") =>
+    database.prepare(`DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE expires <= ? LIMIT ${PRUNE_BATCH})`);
+  const sessions = removal("sessions", "id");
+  const spent = [removal("nonces", "hash"), removal("token_ids", "hash")];
 
   return {
     id,
@@ -194,8 +191,9 @@ function assemble(database: Database, keys: StoreKeys, servingFrom: number | und
     async lastTime() {
       return decisions.lastTime;
     },
-    async prune(now) {
-      for (const statement of expired) statement.run(now);
+    async prune(now, spentUntil) {
+      sessions.run(now);
+      for (const statement of spent) statement.run(spentUntil);
       decisions.prune();
     },
     async close() {

@@ -145,7 +145,12 @@ export interface Store {
   revision(): Promise<number>;
   /** the highest time at which a decision was recorded, or 0 (security.md I15) */
   lastTime(): Promise<number>;
-  /** Forgets what has expired; some of it at a time, so it is to be called again and again. */
-  prune(now: number): Promise<void>;
+  /**
+   * Forgets what has expired; some of it at a time, so it is to be called again and again.
+   *
+   * @param now         sessions that have expired by then are forgotten
+   * @param spentUntil  what was spent is forgotten where it had expired by then
+   */
+  prune(now: number, spentUntil: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -99,7 +99,9 @@ describe("the store", () => {
       const first = await Promise.all(Array.from({ length: 20 }, () => store.nonces.spend("n", NOW)));
       expect(first.filter(Boolean).length).toBe(1);
       expect(await store.tokenIds.spend("n", NOW)).toBe(true);
-      await store.prune(NOW);
+      await store.prune(NOW, NOW - 1);
+      expect(await store.nonces.spend("n", NOW)).toBe(false);
+      await store.prune(NOW, NOW);
       expect(await store.nonces.spend("n", NOW)).toBe(true);
     });
   });
@@ -119,7 +121,7 @@ describe("the store", () => {
       expect(await store.sessions.get(id, NOW - 1)).toMatchObject({ token: "t", tagged: true });
       expect(await store.sessions.get(id, NOW)).toBeUndefined();
       for (const file of ["trustee.db", "trustee.db-wal"]) expect(readFileSync(join(dataDir, file)).includes(id)).toBe(false);
-      await store.prune(NOW);
+      await store.prune(NOW, 0);
       expect(await store.sessions.get(id, 0)).toBeUndefined();
     });
   });
