@@ -19,6 +19,7 @@ import {
   type HttpClient,
   type HttpResponse,
   isLoopbackHost,
+  type Logger,
   printable,
 } from "../../system/index.ts";
 
@@ -47,8 +48,12 @@ export interface AdminCall {
   readonly secret?: boolean;
 }
 
+/** Whom a trustee releases to: a simulated one takes machines without hardware, which protect nothing (security.md I11). */
+type World = "production" | "simulated";
+
 /** An administrator's connection to one trustee. */
 export interface TrusteeAdmin {
+  readonly world: World;
   /**
    * @returns the answer's body
    * @throws CaiError the trustee's own error id where this program knows it, else `owner.trustee-refused`; `agent.trustee-mismatch`,
@@ -79,7 +84,7 @@ export async function connectAdmin(settings: AdminSettings, signal: AbortSignal)
     ...(pin?.kind === "spki" && { spkiPin: pin.digest }),
     ...(settings.ca !== undefined && { ca: readText(settings.ca) }),
   });
-  const verifier = await proveIdentity(client, base, signal);
+  const { verifier, world } = await proveIdentity(client, base, signal);
   const { tid } = verifier;
   if (pin?.kind === "tid" && pin.tid !== tid) {
     throw new CaiError("owner.trustee-mismatch", `another trustee answers at ${base.origin}`, {
@@ -95,6 +100,7 @@ export async function connectAdmin(settings: AdminSettings, signal: AbortSignal)
     });
   };
   return {
+    world,
     requirePrivate,
     async call({ method, path, body = "", secret = false }) {
       if (secret) requirePrivate();
@@ -113,21 +119,32 @@ export async function connectAdmin(settings: AdminSettings, signal: AbortSignal)
   };
 }
 
+interface Identity {
+  readonly verifier: ResponseVerifier;
+  readonly world: World;
+}
+
+/** Says that a secret goes where it is not protected, before it goes. */
+export function warnOfWorld({ world }: TrusteeAdmin, log: Logger): void {
+  if (world === "simulated")
+    log.warn("this trustee is a simulated one: it releases secrets to machines without hardware, which protect nothing");
+}
+
 /** Asks who the trustee is, and has it prove that by its signature over a question that nobody asked before. */
-async function proveIdentity(client: HttpClient, base: URL, signal: AbortSignal): Promise<ResponseVerifier> {
+async function proveIdentity(client: HttpClient, base: URL, signal: AbortSignal): Promise<Identity> {
   const target = fresh(`${PREFIX}cai/identity`);
   const url = new URL(base.pathname.replace(/\/$/, "") + target, base);
   const answer = await client.request({ method: "GET", url, signal });
-  const tid = answer.status === 200 ? tidOf(answer.body) : undefined;
-  if (tid === undefined) {
+  const identity = answer.status === 200 ? parseIdentity(answer.body) : undefined;
+  if (identity === undefined) {
     throw new CaiError("net.response-invalid", `${base.origin} does not answer like a cai trustee`, {
       expected: "its identity",
       got: `status ${answer.status}`,
     });
   }
-  const verifier = createResponseVerifier(tid);
+  const verifier = createResponseVerifier(identity.tid);
   requireSignature(verifier, answer, "GET", target, KEYLESS_CONTEXT);
-  return verifier;
+  return { verifier, world: identity.world };
 }
 
 /** The signature covers the query, so a random one ties the answer to this request: what was recorded before does not pass. */
@@ -143,10 +160,11 @@ function requireSignature(
   verifier.verify(headers.get(SIGNATURE_HEADER), { method, target, status, body }, [context]);
 }
 
-function tidOf(body: Uint8Array): string | undefined {
+function parseIdentity(body: Uint8Array): { readonly tid: string; readonly world: World } | undefined {
   try {
-    const { tid } = JSON.parse(new TextDecoder().decode(body)) as { tid?: unknown };
-    return typeof tid === "string" && /^[A-Za-z0-9_-]{43}$/.test(tid) ? tid : undefined;
+    const { tid, world } = JSON.parse(new TextDecoder().decode(body)) as { tid?: unknown; world?: unknown };
+    const isTid = typeof tid === "string" && /^[A-Za-z0-9_-]{43}$/.test(tid);
+    return isTid && (world === "production" || world === "simulated") ? { tid, world } : undefined;
   } catch {
     return undefined;
   }

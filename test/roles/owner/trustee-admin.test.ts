@@ -4,13 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bodyContext, createResponseSigner, KEYLESS_CONTEXT, SIGNATURE_HEADER } from "../../../src/protocol/index.ts";
-import { connectAdmin, type TrusteeAdmin } from "../../../src/roles/owner/trustee-admin.ts";
+import { connectAdmin, type TrusteeAdmin, warnOfWorld } from "../../../src/roles/owner/trustee-admin.ts";
+import { createLogger } from "../../../src/system/index.ts";
 import { asyncRejection } from "../../rejection.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cai-admin-"));
 const keyFile = join(folder, "admin.key");
 const signer = createResponseSigner(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
-const identity = JSON.stringify({ tid: signer.tid });
+const identity = JSON.stringify({ tid: signer.tid, world: "production" });
 
 /** What the trustee of a test answers; by default it signs `body` for exactly the request. */
 interface Behaviour {
@@ -84,6 +85,18 @@ describe("an administrator's connection", () => {
         signed(method, target.split("?")[0]!, "[]", method === "GET" ? KEYLESS_CONTEXT : bodyContext(body));
       expect(await idWith(old, request)).toBe("agent.response-mismatch");
     }
+  });
+
+  test("says before a secret goes there that a trustee is simulated, and takes no trustee that does not say which it is", async () => {
+    const saying = (text: string) => connect({ identity: (target) => signed("GET", target, text) });
+    const warnings: string[] = [];
+    const log = createLogger("info", false, (line) => warnings.push(line));
+    warnOfWorld(await saying(identity), log);
+    expect(warnings).toEqual([]);
+    warnOfWorld(await saying(JSON.stringify({ tid: signer.tid, world: "simulated" })), log);
+    expect(warnings[0]).toContain("simulated");
+    for (const text of [JSON.stringify({ tid: signer.tid }), JSON.stringify({ tid: signer.tid, world: "real" })])
+      expect((await asyncRejection(saying(text))).id).toBe("net.response-invalid");
   });
 
   test("shows what a trustee says without its control characters", async () => {

@@ -4,7 +4,7 @@ import { encryptModel, formatRootLines, writeKeyFile } from "../../../model/inde
 import { formatResourcePath, formatResourceUri, parseResourceUri, type ResourcePath } from "../../../protocol/index.ts";
 import { CaiError, defineVerb, formatBytes, version } from "../../../system/index.ts";
 import { listResources, storeResources } from "../resources.ts";
-import { ADMIN_FLAGS, connectAdmin, type TrusteeAdmin } from "../trustee-admin.ts";
+import { ADMIN_FLAGS, connectAdmin, type TrusteeAdmin, warnOfWorld } from "../trustee-admin.ts";
 
 const KEY_BYTES = 32;
 const { "admin-key": adminKey, ...otherAdminFlags } = ADMIN_FLAGS;
@@ -54,9 +54,10 @@ export default defineVerb({
     },
     { about: "with the key in a file", line: "cai model encrypt ./qwen -o qwen.tar --key-file qwen.key" },
   ],
-  async run({ positionals: [input], flags, print, progress, signal }) {
+  async run({ positionals: [input], flags, log, print, progress, signal }) {
     const resource = destination(flags.resource, flags["key-file"]);
     const admin = resource && (await reachTrustee(resource, flags, signal));
+    if (admin) warnOfWorld(admin, log);
     const keyFile = flags["key-file"];
     if (keyFile !== undefined && existsSync(keyFile))
       throw new CaiError("cli.output-exists", `${keyFile} exists already, and a key is never overwritten`);

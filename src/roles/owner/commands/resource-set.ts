@@ -3,7 +3,7 @@ import { formatResourcePath, formatResourceUri, parseResourceUri } from "../../.
 import { CaiError, defineVerb } from "../../../system/index.ts";
 import { readInput } from "../input.ts";
 import { storeResources } from "../resources.ts";
-import { ADMIN_FLAGS, connectAdmin } from "../trustee-admin.ts";
+import { ADMIN_FLAGS, connectAdmin, warnOfWorld } from "../trustee-admin.ts";
 
 const MAX_SECRET = 1024 * 1024;
 
@@ -34,12 +34,13 @@ export default defineVerb({
       line: "cai resource set kbs:///default/key/session --random 32 --admin-key cai-trustee/admin.key",
     },
   ],
-  async run({ positionals: [uri], flags, print, signal }) {
+  async run({ positionals: [uri], flags, log, print, signal }) {
     const resource = parseResourceUri(uri);
     if ((flags.file === undefined) === (flags.random === undefined))
       throw new CaiError("cli.usage", "give either --file or --random", { hint: "cai resource set --help" });
     const value = flags.file !== undefined ? await readInput(flags.file, MAX_SECRET) : randomBytes(flags.random ?? 0);
     const admin = await connectAdmin(flags, signal);
+    warnOfWorld(admin, log);
     await storeResources(admin, [{ path: formatResourcePath(resource), value }], flags.replace);
     print({ uri: formatResourceUri(resource), bytes: value.length }, `stored ${formatResourceUri(resource)} (${value.length} bytes)`);
     value.fill(0);
