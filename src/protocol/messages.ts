@@ -157,6 +157,8 @@ export function parseAdditionalEvidence(text: string): ReadonlyMap<string, JsonV
   if (text === "") return new Map();
   const what = "additional_evidence";
   const value = parseJsonText(new TextEncoder().encode(text), what, MESSAGE_LIMITS.attestation);
+  // The schema would leave this name out without a word, and the evidence would count as none.
+  if (value !== null && Object.hasOwn(Object(value), "__proto__")) throw malformed(what, "names of platforms", "another name");
   const devices = Object.entries(parseWith(z.record(teeName, jsonValue), value, what));
   if (devices.length > MAX_DEVICES) throw malformed(what, `at most ${MAX_DEVICES} devices`, String(devices.length));
   return new Map(devices);

@@ -120,6 +120,7 @@ describe("messages of the KBS protocol", () => {
       expect(rejection(() => parseAdditionalEvidence(text)).id).toBe("kbs.message-malformed");
     }
     const many = JSON.stringify(Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`d${index}`, 1])));
+    expect(rejection(() => parseAdditionalEvidence('{"__proto__":{"svn":"1"}}')).id).toBe("kbs.message-malformed");
     expect(rejection(() => parseAdditionalEvidence(many)).id).toBe("kbs.message-malformed");
   });
 
