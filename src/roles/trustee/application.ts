@@ -12,7 +12,7 @@ import type { Call, Reply, Route } from "./route.ts";
 
 /** How long a body may take to arrive, milliseconds. */
 const BODY_TIMEOUT_MS = 30_000;
-/** Requests under way at a time; more are told to come back (security.md I40). */
+/** Requests under way at a time; for one more, the body that has been on its way for longest is given up (security.md I40). */
 const MAX_REQUESTS = 1024;
 /** Bytes of all bodies that are held at a time. */
 const MAX_BODIES = 128 * 1024 * 1024;
@@ -41,6 +41,8 @@ export interface Application {
 export function createApplication(parts: ApplicationParts, routes: readonly Route[]): Application {
   const app = new Hono<{ Bindings: Connection }>();
   const budget = new ByteBudget(MAX_BODIES);
+  // In the order in which they began.
+  const arriving = new Set<AbortController>();
   let active = 0;
   for (const route of routes) {
     app.on(route.method, route.path, async (context) => {
@@ -52,11 +54,15 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
       let held = 0;
       active++;
       try {
-        if (active > MAX_REQUESTS) throw new CaiError("kbs.busy", "too many requests are under way");
-        const body = await readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS, (bytes) => {
+        if (active > MAX_REQUESTS) makeRoom(arriving);
+        const arrival = new AbortController();
+        arriving.add(arrival);
+        const take = (bytes: number) => {
           budget.take(bytes);
           held += bytes;
-        });
+        };
+        const reading = readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS, take, arrival.signal);
+        const body = await reading.finally(() => arriving.delete(arrival));
         if (raw.method !== "GET") signing = { context: bodyContext(body) };
         const call = callOf(raw, target, body, context.env.client, parts.clock(), (value) => {
           signing = { context: value };
@@ -81,6 +87,18 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
     return new Response(body, { status, headers: { "content-type": "application/json" } });
   });
   return { fetch: (request, connection) => app.fetch(request, connection) };
+}
+
+/**
+ * Gives up the body that has been on its way for longest: senders of many that never end keep out nobody who sends one.
+ *
+ * @throws CaiError `kbs.busy` where every request under way has arrived
+ */
+function makeRoom(arriving: Set<AbortController>): void {
+  const [longest] = arriving;
+  if (longest === undefined) throw new CaiError("kbs.busy", "too many requests are under way");
+  arriving.delete(longest);
+  longest.abort();
 }
 
 async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string): Promise<void> {
