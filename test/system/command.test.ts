@@ -19,6 +19,7 @@ const verb = (run: (flags: unknown, positionals: unknown) => void, file?: string
       count: { kind: "number", value: "N", min: 1, max: 9, default: 3, about: "how often" },
       force: { kind: "switch", about: "even so" },
       "only-here": { kind: "switch", about: "never from a variable", commandLineOnly: true },
+      wide: { kind: "switch", about: "widens", noVariable: true },
       output: { kind: "text", value: "FILE", short: "o", about: "to where" },
     },
     settingsFile: (flags) => (typeof file === "function" ? file(flags) : file),
@@ -58,6 +59,7 @@ describe("the arguments of a verb", () => {
       count: 3,
       force: false,
       "only-here": false,
+      wide: false,
       output: undefined,
       positionals: ["x"],
     });
@@ -144,6 +146,13 @@ describe("settings", () => {
     expect(ended).toMatchObject({ status: 2, id: "cli.input-unreadable" });
     expect(ended.stderr).toContain("(line 1, column");
     for (const line of secret.trim().split("\n")) expect(ended.stderr).not.toContain(line);
+  });
+
+  test("that widen what is allowed come from a flag or a file, and a variable for one is refused", async () => {
+    expect(await run(["x"], { CAI_WIDE: "true" })).toMatchObject({ status: 2, id: "cli.setting-invalid", seen: {} });
+    write("wide = true\n");
+    expect((await run(["x"], {}, file)).seen["wide"]).toBe(true);
+    expect((await run(["x", "--wide"])).seen["wide"]).toBe(true);
   });
 
   test("that are for the command line only come neither from a variable nor from a file", async () => {

@@ -153,6 +153,11 @@ function pick(
         expected: "a value, or no such variable",
       });
     }
+    if (variable !== undefined && spec.noVariable) {
+      throw new CaiError("cli.setting-invalid", `the variable ${environmentName(name)} is set, and this setting is never taken from one`, {
+        expected: `--${name}, or ${settingKey(name)} in the settings file`,
+      });
+    }
     if (variable !== undefined) return [variable, "environment"];
     const key = settingKey(name);
     if (file && Object.hasOwn(file.keys, key)) return [file.keys[key], "file"];

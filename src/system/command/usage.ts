@@ -44,7 +44,7 @@ function flagForm(name: string, spec: FlagSpec): string {
 function flagAbout(name: string, spec: FlagSpec): string {
   const parts: string[] = [spec.about];
   if (spec.kind !== "switch" && spec.default !== undefined) parts.push(`(default ${spec.default})`);
-  if (!spec.commandLineOnly) parts.push(`[${environmentName(name)}]`);
+  if (!spec.commandLineOnly && !spec.noVariable) parts.push(`[${environmentName(name)}]`);
   return parts.join(" ");
 }
 

@@ -15,6 +15,8 @@ interface FlagBase {
   readonly short?: string;
   /** a flag that is no setting comes from the command line only, never from a variable or a file */
   readonly commandLineOnly?: true;
+  /** a setting that widens what is allowed comes from a flag or a file, never from a variable, which others may have set */
+  readonly noVariable?: true;
 }
 
 export interface TextFlag extends FlagBase {

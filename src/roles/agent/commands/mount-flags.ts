@@ -23,7 +23,7 @@ export const MOUNT_FLAGS = {
     oneOf: ["fuse", "tmpfs"],
     about: "fuse: decrypt what is read; tmpfs: decrypt everything into memory first",
   },
-  allow: { kind: "text", value: "WHO", default: "owner", about: "who may read: owner, all, UID or UID:GID" },
+  allow: { kind: "text", noVariable: true, value: "WHO", default: "owner", about: "who may read: owner, all, UID or UID:GID" },
   "accept-swap": {
     kind: "switch",
     commandLineOnly: true,

@@ -14,15 +14,17 @@ export const SERVE_FLAGS = {
   listen: { kind: "text", value: "HOST:PORT", default: "127.0.0.1:8080", about: "where to listen; port 0 takes a free one" },
   "tls-cert": { kind: "text", value: "FILE", about: "certificate chain (PEM) for HTTPS" },
   "tls-key": { kind: "text", value: "FILE", about: "its private key (PEM)" },
-  "insecure-http": { kind: "switch", about: "allow plain HTTP on an address other than loopback" },
+  "insecure-http": { kind: "switch", noVariable: true, about: "allow plain HTTP on an address other than loopback" },
   "trust-anchor": {
     kind: "text",
+    noVariable: true,
     value: "FILE",
     about: "a root certificate to trust besides the built-in ones; only a simulated one is taken, and only by a simulated store",
   },
   collateral: { kind: "text", value: "FILE", about: "TDX collateral bundle; read again when it changes" },
   "collateral-grace": {
     kind: "number",
+    noVariable: true,
     value: "SECONDS",
     min: 0,
     max: 30 * 86_400,
