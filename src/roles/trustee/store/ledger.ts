@@ -32,6 +32,8 @@ export class Ledger {
   readonly #dataVersion;
   #seen = Number.NaN;
   #revision = 0;
+  /** the highest that a head had, so that a whole older state, put back while the trustee runs, is found like a part of one */
+  #version = 0;
 
   constructor(database: Database, macKey: Uint8Array) {
     this.#database = database;
@@ -71,6 +73,7 @@ export class Ledger {
     this.#seen = Number.NaN;
     if (schemaText(this.#database) !== expectedSchemaText()) throw tampered({ table: "sqlite_schema" });
     const head = this.#load();
+    if (head.version < this.#version) throw tampered({ table: "head" });
     for (const table of COVERED_TABLES) {
       const now = this.#tableHead(table);
       const then = head.tables[table];
@@ -78,6 +81,7 @@ export class Ledger {
     }
     for (const table of MACED_TABLES) this.#checkRows(table);
     this.#seen = found;
+    this.#version = head.version;
   }
 
   /** Writes the first head of a new store, inside the transaction that makes the tables. `version` is that of the rows written there. */
@@ -103,6 +107,7 @@ export class Ledger {
         const result = change(version);
         this.#save(version, tables, head);
         this.#database.run("COMMIT");
+        this.#version = version;
         this.#revision++;
         return result;
       } catch (error) {

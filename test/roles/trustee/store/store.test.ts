@@ -8,10 +8,12 @@ import { lockData, masterKeyPath, openStore, type Store } from "../../../../src/
 import { Ledger } from "../../../../src/roles/trustee/store/ledger.ts";
 import { MacedTable } from "../../../../src/roles/trustee/store/maced-table.ts";
 import { readMasterKey } from "../../../../src/roles/trustee/store/master-key.ts";
+import { COVERED_TABLES } from "../../../../src/roles/trustee/store/schema.ts";
 import { idOf, scratchData } from "../scratch.ts";
 
 const TAMPERED = "store.record-tampered";
 const NOW = 1_800_000_000;
+const COVERED = ["head", ...COVERED_TABLES];
 const isRoot = process.geteuid?.() === 0;
 let dataDir: string;
 let remove: () => void;
@@ -286,6 +288,22 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
       database.close();
     }
     await withStore(async (store) => expect(await store.policies.get("resource", "default")).toBe("new"));
+  });
+
+  test("a whole older state that is put back while it is open is noticed, and mended by the newer one", async () => {
+    const copy = (name: string) => COVERED.map((table) => `CREATE TABLE side.${name}_${table} AS SELECT * FROM main.${table}`);
+    const back = (name: string) =>
+      COVERED.flatMap((table) => [`DELETE FROM main.${table}`, `INSERT INTO main.${table} SELECT * FROM side.${name}_${table}`]);
+    await withStore(async (store) => {
+      await store.policies.put("resource", "default", "old");
+      sql(...copy("older"));
+      await store.policies.put("resource", "default", "new");
+      sql(...copy("newer"));
+      sql("BEGIN", ...back("older"), "COMMIT");
+      expect(await idOf(() => store.policies.get("resource", "default"))).toBe(TAMPERED);
+      sql("BEGIN", ...back("newer"), "COMMIT");
+      expect(await store.policies.get("resource", "default")).toBe("new");
+    });
   });
 
   test("another store's master key lies beside it", async () => {
