@@ -14,7 +14,7 @@ import {
 } from "./x509/extensions.ts";
 import { type DistinguishedName, readName } from "./x509/name.ts";
 import { decodePem, encodePem } from "./x509/pem.ts";
-import { readEcdsaAlgorithm, readEcdsaSignature, readPublicKey, type SubjectPublicKey } from "./x509/public-key.ts";
+import { readEcdsaAlgorithm, readPublicKey, readSigned, type SubjectPublicKey } from "./x509/public-key.ts";
 
 /** Larger than any certificate of this field by far, so that nobody pays for parsing a huge one. */
 const MAX_BYTES = 16 * 1024;
@@ -67,14 +67,7 @@ export const parseCertificates = (pem: string, max?: number): Certificate[] => d
 export const certificatePem = (...ders: readonly Uint8Array[]): string => ders.map((der) => encodePem(der, "CERTIFICATE")).join("");
 
 function read(der: Uint8Array): Certificate {
-  if (der.length > MAX_BYTES) throw new CaiError("crypto.der-malformed", `expected at most ${MAX_BYTES} bytes, got ${der.length}`);
-  const outer = new DerReader(der, "certificate");
-  const signed = outer.enter(TAG.sequence);
-  outer.end();
-  const tbs = signed.element(TAG.sequence);
-  readEcdsaAlgorithm(signed, "signature algorithm");
-  const signature = readEcdsaSignature(signed.bits(), "signature");
-  signed.end();
+  const { tbs, signature } = readSigned(der, "certificate", MAX_BYTES);
 
   const body = new DerReader(tbs.content, "certificate body");
   const version = body.enter(contextTag(0, true));

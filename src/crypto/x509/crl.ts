@@ -2,7 +2,7 @@ import { CaiError } from "../../system/index.ts";
 import { contextTag, DerReader, TAG } from "./der.ts";
 import { EXTENSION, type Extension, readAuthorityKeyId, readCrlNumber, readExtensions } from "./extensions.ts";
 import { type DistinguishedName, readName } from "./name.ts";
-import { readEcdsaAlgorithm, readEcdsaSignature } from "./public-key.ts";
+import { readEcdsaAlgorithm, readSigned } from "./public-key.ts";
 
 const MAX_BYTES = 1024 * 1024;
 const UNDERSTOOD: readonly string[] = [EXTENSION.crlNumber, EXTENSION.authorityKeyId];
@@ -40,14 +40,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList {
 }
 
 function read(der: Uint8Array): RevocationList {
-  if (der.length > MAX_BYTES) throw new CaiError("crypto.der-malformed", `expected at most ${MAX_BYTES} bytes, got ${der.length}`);
-  const outer = new DerReader(der, "revocation list");
-  const signed = outer.enter(TAG.sequence);
-  outer.end();
-  const tbs = signed.element(TAG.sequence);
-  readEcdsaAlgorithm(signed, "signature algorithm");
-  const signature = readEcdsaSignature(signed.bits(), "signature");
-  signed.end();
+  const { tbs, signature } = readSigned(der, "revocation list", MAX_BYTES);
 
   const body = new DerReader(tbs.content, "revocation list body");
   if (body.small(255) !== 1) throw new CaiError("crypto.der-malformed", "version: expected 2, got another");

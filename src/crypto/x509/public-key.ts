@@ -91,6 +91,25 @@ export function readEcdsaSignature(der: Uint8Array, what: string): Uint8Array {
 const encodeEcdsaSignature = (raw: Uint8Array): Uint8Array =>
   encodeSequence(encodeUnsignedBytes(raw.subarray(0, 32)), encodeUnsignedBytes(raw.subarray(32)));
 
+/**
+ * Opens the envelope that certificates and revocation lists share: the signed part, the algorithm, the signature; nothing may follow.
+ *
+ * @param name  what it is, for errors
+ * @param max   bytes that it may have at most
+ * @throws CaiError `crypto.der-malformed`
+ */
+export function readSigned(der: Uint8Array, name: string, max: number): { readonly tbs: DerElement; readonly signature: Uint8Array } {
+  if (der.length > max) throw new CaiError("crypto.der-malformed", `expected at most ${max} bytes, got ${der.length}`);
+  const outer = new DerReader(der, name);
+  const signed = outer.enter(TAG.sequence);
+  outer.end();
+  const tbs = signed.element(TAG.sequence);
+  readEcdsaAlgorithm(signed, "signature algorithm");
+  const signature = readEcdsaSignature(signed.bits(), "signature");
+  signed.end();
+  return { tbs, signature };
+}
+
 /** tbs ‖ algorithm ‖ signature in their SEQUENCE, as certificates and revocation lists are. */
 export function encodeSigned(tbs: Uint8Array, sign: (tbs: Uint8Array) => Uint8Array): Uint8Array {
   const signature = sign(tbs);
