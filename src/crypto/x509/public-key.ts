@@ -73,7 +73,7 @@ export function readEcdsaAlgorithm(reader: DerReader, what: string): void {
 }
 
 /** The r ‖ s of an ECDSA signature in DER (RFC 3279 §2.2.3) for P-256. @throws CaiError `crypto.der-malformed` */
-export function readEcdsaSignature(der: Uint8Array, what: string): Uint8Array {
+function readEcdsaSignature(der: Uint8Array, what: string): Uint8Array {
   const outer = new DerReader(der, what);
   const body = outer.enter(TAG.sequence);
   outer.end();
