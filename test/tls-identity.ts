@@ -1,8 +1,8 @@
 import { generateKeyPairSync, sign } from "node:crypto";
-import { buildCertificate, certificatePem } from "../src/crypto/index.ts";
+import { buildCertificate, certificatePem, type SubjectAltName } from "../src/crypto/index.ts";
 
-/** A self-signed TLS server for `localhost`, good for an hour. */
-export function makeTlsIdentity() {
+/** A self-signed TLS server, good for an hour. @param names  what it is called; `localhost` by default */
+export function makeTlsIdentity(names: readonly SubjectAltName[] = [{ dns: "localhost" }]) {
   const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const spki = keys.publicKey.export({ type: "spki", format: "der" });
   const now = Math.floor(Date.now() / 1000);
@@ -15,7 +15,7 @@ export function makeTlsIdentity() {
     publicKey: spki,
     ca: {},
     keyUsage: ["keyCertSign", "digitalSignature"],
-    subjectAltNames: [{ dns: "localhost" }],
+    subjectAltNames: names,
     sign: (tbs) => sign("sha256", tbs, { key: keys.privateKey, dsaEncoding: "ieee-p1363" }),
   });
   return { cert: certificatePem(certificate), key: keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string, spki };

@@ -30,13 +30,14 @@ export function createLogger(
     (message: string, fields: LogFields = {}) => {
       if (LEVELS.indexOf(name) < lowest) return;
       const time = new Date().toISOString();
-      write(json ? JSON.stringify({ time, level: name, message, ...fields }, withoutBigints) : textLine(time, name, message, fields));
+      write(json ? JSON.stringify({ ...fields, time, level: name, message }, plain) : textLine(time, name, message, fields));
     };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-function withoutBigints(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  return typeof value === "string" ? printable(value) : value;
 }
 
 function textLine(time: string, level: string, message: string, fields: LogFields): string {

@@ -29,8 +29,19 @@ describe("a log line", () => {
 
   test("is one line without control characters, whatever message and values hold", () => {
     const lines: string[] = [];
-    createLogger("info", false, (line) => lines.push(line)).error("block of a\u001b[2J\nb is corrupt", { path: "c\u009b31m" });
-    expect(lines[0]).not.toMatch(/\p{Cc}/u);
+    createLogger("info", false, (line) => lines.push(line)).error("block of a\u001b[2J\nb is corrupt", { path: "c\u009b31m\u2028\u202ed" });
+    expect(lines[0]).not.toMatch(/[\p{Cc}\p{Zl}\u202e]/u);
+  });
+
+  test("keeps its own time, level and message whatever the fields are called", () => {
+    const lines: string[] = [];
+    createLogger("info", true, (line) => lines.push(line)).warn("true", {
+      level: "debug",
+      message: "false",
+      time: "never",
+      peer: "a\u009bb",
+    });
+    expect(JSON.parse(lines[0]!)).toMatchObject({ level: "warn", message: "true", peer: "a b", time: expect.stringMatching(/^\d{4}-/) });
   });
 
   test("is one JSON object where that is asked for, large numbers included", () => {

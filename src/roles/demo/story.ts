@@ -119,7 +119,18 @@ export class Story {
     if (this.#mode === "tmpfs")
       this.#say.tell(`no FUSE here (${fuseAvailable().why ?? "unknown reason"}): the model is decrypted into memory instead`);
     const start = performance.now();
-    const mount = await this.#program.start("agent", "mount", "--model", enc, this.#stage.mountpoint, "--mode", this.#mode, "--resource", RESOURCE, ...agent);
+    const mount = await this.#program.start(
+      "agent",
+      "mount",
+      "--model",
+      enc,
+      this.#stage.mountpoint,
+      "--mode",
+      this.#mode,
+      "--resource",
+      RESOURCE,
+      ...agent,
+    );
     this.#say.tell(`attested and mounted in ${Math.round(performance.now() - start)} ms at ${mount.ready["mountpoint"]}`);
     if (typeof mount.ready["notice"] === "string") this.#say.tell(mount.ready["notice"]);
     return mount;
@@ -162,7 +173,18 @@ export class Story {
     const flipped = join(this.#stage.cloud, "flipped.tar");
     copyFileSync(enc, flipped);
     flipBit(flipped, DATA_START + Math.floor(Math.min(this.#modelBytes, 2 ** 29) / 2));
-    const args = ["agent", "mount", "--model", flipped, this.#stage.mountpoint, "--mode", this.#mode, "--resource", RESOURCE, ...agent] as const;
+    const args = [
+      "agent",
+      "mount",
+      "--model",
+      flipped,
+      this.#stage.mountpoint,
+      "--mode",
+      this.#mode,
+      "--resource",
+      RESOURCE,
+      ...agent,
+    ] as const;
     if (this.#mode === "tmpfs") {
       this.#say.proveRefused("a changed block is never served", "model.block-corrupt", (await this.#program.run(...args)).errorId);
       return;

@@ -65,8 +65,6 @@ export interface TrusteeAdmin {
 }
 
 const PREFIX = "/kbs/v0/";
-/** Paths whose answers carry the trustee's signature (security.md §3.4). */
-const SIGNED = /^(?:resource\/|resources$|cai\/)/;
 /** Characters of a trustee's own words that are shown. */
 const MAX_DETAIL = 1000;
 
@@ -105,15 +103,14 @@ export async function connectAdmin(settings: AdminSettings, signal: AbortSignal)
     async call({ method, path, body = "", secret = false }) {
       if (secret) requirePrivate();
       const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-      const signed = SIGNED.test(path);
-      const target = signed ? fresh(PREFIX + path) : PREFIX + path;
+      const target = fresh(PREFIX + path);
       const url = new URL(base.pathname.replace(/\/$/, "") + target, base);
       const token = await makeAdminToken(key, tid, { method, target, body: bytes }, Math.floor(Date.now() / 1000));
       const headers = { authorization: `Bearer ${token}`, ...(bytes.length > 0 && { "content-type": "application/octet-stream" }) };
       const answer = await client.request({ method, url, headers, ...(bytes.length > 0 && { body: bytes }), signal });
       if (answer.status !== 200) throw refusal(answer.status, answer.body, `${method} ${path}`);
-      // Nobody else may say that a secret was stored or removed.
-      if (signed) requireSignature(verifier, answer, method, target, method === "GET" ? KEYLESS_CONTEXT : bodyContext(bytes));
+      // Nobody else may say that a secret was stored or removed, or a policy put in force (security.md §3.4).
+      requireSignature(verifier, answer, method, target, method === "GET" ? KEYLESS_CONTEXT : bodyContext(bytes));
       return answer.body;
     },
   };

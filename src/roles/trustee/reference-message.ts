@@ -8,6 +8,7 @@ const LIFE = 365 * 86_400;
 const MAX_NAMES = 1024;
 /** Values beyond these are refused, so that what is kept in memory stays bounded. */
 const MAX_NAME = 256;
+const MAX_DEPTH = 32;
 
 const message = z.object({ version: z.literal("0.1.0").default("0.1.0"), type: z.string().max(64), payload: z.string() });
 const name = z
@@ -16,7 +17,11 @@ const name = z
   .max(MAX_NAME)
   // A key is part of what its row's MAC covers, and of the head's digest: no NUL or other control character.
   .regex(/^[^\p{Cc}]+$/u);
-const payload = z.record(name, z.json());
+/** A policy cannot tell a value that is null from one that was never given. */
+const payload = z.record(
+  name,
+  z.json().refine((value) => value !== null, "expected a value, got null"),
+);
 const hashes = z.array(z.string());
 
 /**
@@ -67,11 +72,23 @@ export function referencesInForce(all: ReadonlyMap<string, ReferenceValue>, now:
 }
 
 function json(text: string, what: string): unknown {
+  if (depthOf(text) > MAX_DEPTH) throw invalid(`${what}: expected at most ${MAX_DEPTH} levels`);
   try {
     return JSON.parse(text);
   } catch {
     throw invalid(`${what}: expected JSON`);
   }
+}
+
+/** How deep brackets nest, those in texts included: no more than a bound that is cheap to know before anything is parsed. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const character of text) {
+    if (character === "[" || character === "{") deepest = Math.max(deepest, ++depth);
+    else if (character === "]" || character === "}") depth--;
+  }
+  return deepest;
 }
 
 function decode(encoded: string): string {

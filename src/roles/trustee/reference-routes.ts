@@ -15,7 +15,7 @@ const MAX_REFERENCES = 10_000;
 export function referenceRoutes(store: Store): Route[] {
   const one = `${KBS_PREFIX}/reference-value/*`;
   const remove = `${KBS_PREFIX}/rvps/delete/*`;
-  const admin = { right: "admin", place: "admin", signed: false } as const;
+  const admin = { right: "admin", place: "admin", signed: true } as const;
   return [
     {
       ...admin,

@@ -24,8 +24,8 @@ export const storeErrors = {
   },
   "store.master-key-exposed": {
     exit: 2,
-    cause: "Users other than the owner may read the store's master key.",
-    remedy: "chmod 600 the file, and consider its content known.",
+    cause: "The store's master key belongs to another user, or others than its owner may read it.",
+    remedy: "Make it yours and chmod 600 it, and consider its content known.",
   },
   "store.master-key-invalid": { exit: 2, cause: "The master key file is damaged.", remedy: "Restore it from where it is kept safe." },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -34,6 +34,8 @@ describe("a reference value message", () => {
       message({ a: 1 }, { version: "0.2.0" }),
     ];
     wrong.push(message({ a: 1 }, { type: "slsa" }), message({ a: 1 }, { payload: "%%%" }), message({ ["x".repeat(300)]: 1 }));
+    const deep = Buffer.from(`{"a":${"[".repeat(9000)}${"]".repeat(9000)}}`).toString("base64");
+    wrong.push(message({ a: null }), message({ a: 1 }, { payload: deep }));
     for (const text of wrong) expect(await idOf(() => parseReferenceMessage(text, NOW))).toBe("kbs.reference-invalid");
   });
 

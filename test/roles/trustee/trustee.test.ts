@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { buildCertificate, encodePem } from "../../../src/crypto/index.ts";
 import { createTrustee, initTrustee } from "../../../src/roles/trustee/index.ts";
 import { createLogger } from "../../../src/system/index.ts";
+import { makeTlsIdentity } from "../../tls-identity.ts";
 import { admin, expectOk, Guest, type KbsWorld, platform, provision, refusal, START, startKbs } from "./kbs-world.ts";
 import { idOf, scratchData } from "./scratch.ts";
 
@@ -88,21 +89,7 @@ describe("a trustee", () => {
   });
 
   test("speaks TLS with the certificate that it is given", async () => {
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const now = Math.floor(Date.now() / 1000);
-    const der = buildCertificate({
-      serial: 2n,
-      subject: "localhost",
-      issuer: "localhost",
-      notBefore: now - 60,
-      notAfter: now + 3600,
-      publicKey: publicKey.export({ format: "der", type: "spki" }),
-      keyUsage: ["digitalSignature"],
-      subjectAltNames: [{ ip: Uint8Array.of(127, 0, 0, 1) }],
-      sign: (tbs) => sign("sha256", tbs, { key: privateKey, dsaEncoding: "ieee-p1363" }),
-    });
-    const cert = encodePem(der, "CERTIFICATE");
-    const key = privateKey.export({ format: "pem", type: "pkcs8" }) as string;
+    const { cert, key } = makeTlsIdentity([{ ip: Uint8Array.of(127, 0, 0, 1) }]);
     const trustee = await createTrustee({ ...minimal(), tls: { cert, key } });
     const { url } = await trustee.start();
     expect(url).toStartWith("https://127.0.0.1:");
