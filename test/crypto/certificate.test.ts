@@ -11,7 +11,9 @@ import {
   EXTENSION,
   encodeBoolean,
   encodeOctets,
+  encodeP256PublicKey,
   encodeSequence,
+  importPublicKey,
   parseCertificate,
   parseCertificates,
 } from "../../src/crypto/index.ts";
@@ -179,4 +181,20 @@ test("random bytes are malformed", () => {
       expect(errorId(() => parseCertificate(bytes))).toBe("crypto.certificate-malformed");
     }),
   );
+});
+
+test("a key of another size, or off its curve, is refused", () => {
+  expect(errorId(() => encodeP256PublicKey(new Uint8Array(63)))).toBe("crypto.key-invalid");
+  expect(errorId(() => importPublicKey(encodeP256PublicKey(new Uint8Array(64).fill(1))))).toBe("crypto.key-invalid");
+});
+
+test("a certificate signed by another algorithm is refused, naming the one that is taken", () => {
+  const der = buildCertificate(rootTemplate);
+  // ecdsa-with-SHA384 instead of SHA256: the last byte of the object identifier, in both places.
+  const sha256 = Uint8Array.of(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02);
+  const changed = Buffer.from(der);
+  for (let at = changed.indexOf(sha256); at >= 0; at = changed.indexOf(sha256, at)) changed[at + 7] = 3;
+  const error = rejection(() => parseCertificate(changed));
+  expect(error.id).toBe("crypto.certificate-malformed");
+  expect((error.cause as { id?: string }).id).toBe("crypto.algorithm-unsupported");
 });

@@ -53,6 +53,23 @@ describe("cai demo", () => {
     removeScratch(folder);
   }, 120_000);
 
+  test("ends where a step does not work, and says which and why", async () => {
+    const folder = scratch();
+    Bun.spawnSync(["mkfifo", join(folder, "pipe")]);
+    const { status, id, error } = await caiError(["demo", "--model", folder]);
+    expect([status, id]).toEqual([1, "demo.step-failed"]);
+    expect(error["got"]).toContain("model.input-unsupported");
+    removeScratch(folder);
+  }, 60_000);
+
+  test("fails where something could not be proved: a model too small to search for", async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, "tiny"), "tiny");
+    const { status, id, error } = await caiError(["demo", "--model", folder]);
+    expect([status, id, error["got"]]).toEqual([1, "demo.not-proved", "no plaintext and no key on disk"]);
+    removeScratch(folder);
+  }, 60_000);
+
   test("refuses a model that is not there", async () => {
     expect(await caiError(["demo", "--model", "/not-there"])).toMatchObject({ status: 2, id: "cli.input-unreadable" });
   });

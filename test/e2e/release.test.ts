@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encryptModel } from "../../src/model/index.ts";
-import { asUser, cai, caiError, caiJson, hasFuse, removeScratch, type Started, scratch, start, stopAll } from "./cai.ts";
+import { asUser, CAI, cai, caiError, caiJson, hasFuse, isRoot, removeScratch, type Started, scratch, start, stopAll } from "./cai.ts";
 import { diffTrees } from "./tree.ts";
 import { serveAgain, startTrustee, startWorld, type World } from "./world.ts";
 
@@ -99,6 +99,16 @@ describe.if(hasFuse)("a mount", () => {
     const again = (path: string) => caiError(["agent", "mount", "--model", enc, path, ...world.agent]);
     expect(await again(at)).toMatchObject({ status: 2, id: "model.mountpoint-busy" });
     expect(await again(join(world.folder, "absent"))).toMatchObject({ status: 2, id: "model.mountpoint-missing" });
+  });
+});
+
+describe.if(isRoot)("a machine without the device of FUSE", () => {
+  test("is told so, and what to do instead", async () => {
+    const mount = [CAI, "agent", "mount", "--model", enc, mountpoint(), ...world.agent, "--json"];
+    const child = Bun.spawnSync(["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh", ...mount]);
+    expect(child.exitCode).toBe(1);
+    expect(child.stderr.toString()).toContain("model.fuse-unavailable");
+    expect(child.stderr.toString()).toContain("--mode tmpfs");
   });
 });
 
@@ -270,6 +280,46 @@ describe("a trustee", () => {
     for (const form of [key.toString("hex"), key.toString("base64"), key.toString("base64url")]) expect(log).not.toContain(form);
     for (const name of readdirSync(join(world.folder, "trustee")))
       expect(readFileSync(join(world.folder, "trustee", name)).includes(key)).toBe(false);
+  });
+});
+
+describe("an administrator's request", () => {
+  const elsewhere = ["--trustee", "http://192.0.2.1:8080"];
+
+  test("sends no secret in the clear off loopback, not even where the trustee is pinned", async () => {
+    const to = [...elsewhere, "--admin-key", world.adminKey, "--trustee-pin", world.pin];
+    expect(await caiError(["resource", "set", "kbs:///a/b/c", "--random", "32", ...to])).toMatchObject({
+      status: 2,
+      id: "owner.plaintext-trustee",
+    });
+    const encrypt = ["model", "encrypt", plain, "-o", join(world.folder, "clear.tar"), "--resource", "kbs:///a/b/c"];
+    expect(await caiError([...encrypt, ...to])).toMatchObject({ status: 2, id: "owner.plaintext-trustee" });
+  });
+
+  test("asks nobody unknown in the clear off loopback, and not another trustee than the pinned one", async () => {
+    const list = ["resource", "ls", "--admin-key", world.adminKey];
+    expect(await caiError([...list, ...elsewhere])).toMatchObject({ status: 2, id: "owner.trustee-unauthenticated" });
+    const pin = ["--trustee", world.url, "--trustee-pin", `tid:${"A".repeat(43)}`];
+    expect(await caiError([...list, ...pin])).toMatchObject({ status: 3, id: "owner.trustee-mismatch" });
+  });
+
+  test("needs an Ed25519 key, and shows nothing of a file that holds none", async () => {
+    const wrong = join(world.folder, "wrong.key");
+    writeFileSync(wrong, "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
+    const { status, id, error } = await caiError(["resource", "ls", "--trustee", world.url, "--admin-key", wrong]);
+    expect([status, id]).toEqual([2, "owner.admin-key-invalid"]);
+    expect(JSON.stringify(error)).not.toContain("c2VjcmV0");
+  });
+
+  test("that is interrupted says so", async () => {
+    const silent = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 60, fetch: () => new Promise<Response>(() => {}) });
+    const args = [CAI, "resource", "ls", "--trustee", silent.url.href, "--admin-key", world.adminKey];
+    const child = Bun.spawn(args, { stdout: "ignore", stderr: "pipe", env: {} });
+    while (silent.pendingRequests === 0) await Bun.sleep(1);
+    child.kill("SIGINT");
+    expect(await new Response(child.stderr).text()).toContain("cli.interrupted");
+    expect(await child.exited).toBe(1);
+    silent.stop(true);
   });
 });
 

@@ -204,3 +204,18 @@ test("an archive that is no local file is read through its source alone", async 
   await artefact.close();
   expect(closed).toBe(true);
 });
+
+test("a file whose blocks are all authentic and whose bytes are not those of the index is refused by a deep check", async () => {
+  using folder = scratch();
+  const path = join(folder.path, "deep.tar");
+  await encryptSmall(makeTree(folder.path), path);
+  const artefact = await openSmall(path);
+  const entries = artefact.entries.map((entry) =>
+    entry.kind === "file" && entry.path === "size-70000" ? { ...entry, digest: "00".repeat(32) } : entry,
+  );
+  const changed = { ...artefact, entries };
+  expect(await verifyArtefact(changed, "chunks")).toMatchObject({ digests: 0 });
+  const error = await refusal("model.digest-mismatch", () => verifyArtefact(changed, "deep"));
+  expect(error.message).toContain("size-70000");
+  await artefact.close();
+});

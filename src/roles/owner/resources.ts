@@ -18,7 +18,7 @@ export interface NewResource {
  */
 export async function storeResources(admin: TrusteeAdmin, resources: readonly NewResource[], replace: boolean): Promise<void> {
   const body = JSON.stringify({ resources: resources.map(({ path, value }) => ({ path, value: encodeBase64Url(value) })), replace });
-  await admin.call({ method: "POST", path: "cai/resources", body, secret: true });
+  await admin.call({ method: "POST", path: "cai/resources", body });
 }
 
 /** @returns the paths `repository/type/tag` of all secrets, sorted */

@@ -9,6 +9,7 @@ import {
   parseTrusteePin,
   type ResponseVerifier,
   SIGNATURE_HEADER,
+  type TrusteePin,
 } from "../../protocol/index.ts";
 import {
   CaiError,
@@ -44,8 +45,6 @@ export interface AdminCall {
   /** below `/kbs/v0/` */
   readonly path: string;
   readonly body?: Uint8Array | string;
-  /** true where the request or its answer holds a secret, which never travels in the clear */
-  readonly secret?: boolean;
 }
 
 /** Whom a trustee releases to: a simulated one takes machines without hardware, which protect nothing (security.md I11). */
@@ -60,8 +59,6 @@ export interface TrusteeAdmin {
    *   `agent.response-mismatch` where somebody else answered; `net.*`
    */
   call(call: AdminCall): Promise<Uint8Array>;
-  /** @throws CaiError `owner.plaintext-trustee` where a secret could not be sent to this address */
-  requirePrivate(): void;
 }
 
 const PREFIX = "/kbs/v0/";
@@ -71,12 +68,19 @@ const MAX_DETAIL = 1000;
 /**
  * Connects to a trustee as its administrator. Each request carries a token that is good for that request only (security.md §3.6).
  *
- * @throws CaiError `cli.setting-invalid`, `cli.input-unreadable`, `owner.admin-key-invalid`, `owner.trustee-mismatch`,
+ * @param carries  what will be sent: secrets never travel in the clear
+ * @throws CaiError `cli.setting-invalid`, `cli.input-unreadable`, `owner.admin-key-invalid`, `owner.plaintext-trustee`,
+ *   `owner.trustee-unauthenticated`, `owner.trustee-mismatch`,
  *   `agent.trustee-mismatch`, `agent.response-mismatch` where the identity is not proved, `net.*`
  */
-export async function connectAdmin(settings: AdminSettings, signal: AbortSignal): Promise<TrusteeAdmin> {
+export async function connectAdmin(
+  settings: AdminSettings,
+  signal: AbortSignal,
+  carries: "secrets" | "settings" = "settings",
+): Promise<TrusteeAdmin> {
   const base = parseBase(settings.trustee);
   const pin = settings["trustee-pin"] === undefined ? undefined : parseTrusteePin(settings["trustee-pin"]);
+  requireSafeWay(base, pin, carries);
   const key = readAdminKey(settings["admin-key"]);
   const client = createHttpClient({
     ...(pin?.kind === "spki" && { spkiPin: pin.digest }),
@@ -90,18 +94,9 @@ export async function connectAdmin(settings: AdminSettings, signal: AbortSignal)
       got: `tid:${tid}`,
     });
   }
-  const requirePrivate = () => {
-    if (base.protocol === "https:" || isLoopbackHost(base.hostname)) return;
-    throw new CaiError("owner.plaintext-trustee", `a secret would travel to ${base.origin} in the clear`, {
-      expected: "https, or a loopback address",
-      got: base.protocol.slice(0, -1),
-    });
-  };
   return {
     world,
-    requirePrivate,
-    async call({ method, path, body = "", secret = false }) {
-      if (secret) requirePrivate();
+    async call({ method, path, body = "" }) {
       const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
       const target = fresh(PREFIX + path);
       const url = new URL(base.pathname.replace(/\/$/, "") + target, base);
@@ -114,6 +109,22 @@ export async function connectAdmin(settings: AdminSettings, signal: AbortSignal)
       return answer.body;
     },
   };
+}
+
+/** Whether a request may go this way at all, before anything is sent: in the clear go no secrets, and nothing to whom nobody knows (I8). */
+function requireSafeWay(base: URL, pin: TrusteePin | undefined, carries: "secrets" | "settings"): void {
+  if (base.protocol === "https:" || isLoopbackHost(base.hostname)) return;
+  if (carries === "secrets") {
+    throw new CaiError("owner.plaintext-trustee", `a secret would travel to ${base.origin} in the clear`, {
+      expected: "https, or a loopback address",
+      got: base.protocol.slice(0, -1),
+    });
+  }
+  if (pin?.kind === "tid") return;
+  throw new CaiError("owner.trustee-unauthenticated", `nothing proves who answers at ${base.origin}`, {
+    expected: "https, a loopback address, or --trustee-pin tid:…",
+    got: base.protocol.slice(0, -1),
+  });
 }
 
 interface Identity {

@@ -7,6 +7,11 @@ export const ownerErrors = {
     cause: "A secret would travel to the trustee over plain HTTP.",
     remedy: "Use https://, or run the command on the trustee's own machine over loopback.",
   },
+  "owner.trustee-unauthenticated": {
+    exit: 2,
+    cause: "Over plain HTTP off loopback nothing proves which trustee answers.",
+    remedy: "Use https://, or pin the trustee with --trustee-pin tid:…",
+  },
   "owner.trustee-mismatch": {
     exit: 3,
     cause: "The trustee that answers is not the pinned one.",

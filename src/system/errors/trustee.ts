@@ -2,11 +2,6 @@ import type { CatalogueEntry } from "./entry.ts";
 
 /** Errors of starting and running a trustee. */
 export const trusteeErrors = {
-  "trustee.not-initialized": {
-    exit: 2,
-    cause: "The data directory holds no trustee yet.",
-    remedy: "Run `cai trustee init`, with --simulated for a trustee of simulated platforms.",
-  },
   "trustee.world-mismatch": {
     exit: 2,
     cause: "A store is made for production or for simulated platforms, for ever, and this one is of the other kind.",

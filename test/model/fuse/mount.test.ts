@@ -499,3 +499,12 @@ console.log([...seen].join(" "));`,
     return path;
   }
 });
+
+test.skipIf(!kernel)("an artefact that is no local file is not mounted by FUSE", async () => {
+  const bench = new Workbench();
+  const artefact = await sealTree(bench.file("remote.tar"), [{ path: "a", bytes: new Uint8Array(10) }]).open();
+  const { size, read, close } = artefact.source;
+  const source = { size, read: read.bind(artefact.source), close: close.bind(artefact.source) };
+  expect(await mountFuse({ ...artefact, source }, bench.mountpoint("remote")).catch((error) => error.id)).toBe("model.source-remote");
+  await bench.end();
+});

@@ -121,8 +121,7 @@ async function reachTrustee(
 ): Promise<TrusteeAdmin> {
   const key = flags["admin-key"];
   if (key === undefined) throw new CaiError("cli.usage", "--resource needs --admin-key FILE", { hint: "cai model encrypt --help" });
-  const admin = await connectAdmin({ ...flags, "admin-key": key }, signal);
-  admin.requirePrivate();
+  const admin = await connectAdmin({ ...flags, "admin-key": key }, signal, "secrets");
   const path = formatResourcePath(resource);
   const taken = (await listResources(admin)).filter((name) => name === path || name === `${path}.root`);
   if (taken.length > 0 && !flags.replace) {

@@ -39,7 +39,7 @@ export default defineVerb({
     if ((flags.file === undefined) === (flags.random === undefined))
       throw new CaiError("cli.usage", "give either --file or --random", { hint: "cai resource set --help" });
     const value = flags.file !== undefined ? await readInput(flags.file, MAX_SECRET) : randomBytes(flags.random ?? 0);
-    const admin = await connectAdmin(flags, signal);
+    const admin = await connectAdmin(flags, signal, "secrets");
     warnOfWorld(admin, log);
     await storeResources(admin, [{ path: formatResourcePath(resource), value }], flags.replace);
     print({ uri: formatResourceUri(resource), bytes: value.length }, `stored ${formatResourceUri(resource)} (${value.length} bytes)`);
