@@ -22,6 +22,13 @@ module.exports = {
       from: { path: "^src/roles/([^/]+)/" },
       to: { path: "^src/roles/", pathNot: "^src/roles/$1/" },
     },
+    {
+      name: "roles-when-called",
+      comment: "the entry loads a role only when it is called, so that `cai --version` loads no server",
+      severity: "error",
+      from: { path: "^src/main\\.ts$" },
+      to: { path: "^src/(roles|model|policy|tee|protocol|crypto)/", dependencyTypesNot: ["dynamic-import"] },
+    },
     forbid("main-on-top", "nothing imports the entry", "^src/(?!main\\.ts)", "^src/main\\.ts$"),
     forbid("model-below-roles", "model uses crypto and system only", room("model"), "^src/(roles|policy|tee|protocol)/"),
     forbid("policy-below-roles", "policy uses crypto and system only", room("policy"), "^src/(roles|model|tee|protocol)/"),

@@ -40,6 +40,7 @@ describe("the import rule", () => {
   });
 
   for (const [what, rule, imports] of [
+    ["the entry loading a role before it is called", "roles-when-called", { "main.ts": ["roles/agent/index.ts"] }],
     ["a role importing another", "roles-apart", { "roles/agent/x.ts": ["roles/trustee/index.ts"] }],
     ["a room importing upwards", "crypto-below-protocol", { "crypto/x.ts": ["protocol/index.ts"] }],
     ["the model room importing the protocol", "model-below-roles", { "model/x.ts": ["protocol/index.ts"] }],
