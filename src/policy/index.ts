@@ -7,8 +7,11 @@ export {
   compilePolicy,
   type EvaluateOptions,
   type Policy,
+  PolicyError,
   type PolicyLimits,
   type PolicyModule,
+  type Position,
+  parsePolicyJson,
   policyText,
 } from "./rego/index.ts";
 export { decideRelease, type ReleaseDecision, type ReleaseRequest } from "./release.ts";

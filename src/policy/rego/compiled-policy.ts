@@ -3,11 +3,11 @@ import type { Eval, Exec } from "./code.ts";
 import { Context, type Frame } from "./context.ts";
 import { Generator } from "./generator.ts";
 import { Layout, type Local } from "./ir.ts";
-import { toJson } from "./json-output.ts";
+import { jsonText, toJson } from "./json-output.ts";
 import { parseQuery } from "./module-parser.ts";
 import { Plan } from "./plan.ts";
 import type { EvaluateOptions, Policy } from "./policy.ts";
-import { errorAt } from "./position.ts";
+import { errorAt, PolicyError } from "./position.ts";
 import type { Program } from "./program.ts";
 import { Resolver } from "./resolver.ts";
 import { type Budget, Run } from "./run.ts";
@@ -34,21 +34,36 @@ export class CompiledPolicy implements Policy {
   }
 
   evaluate(query: string, options: EvaluateOptions = {}): JsonValue | undefined {
-    return this.#run(options, (context) => this.#path(query, context));
+    return this.#run(options, query, (context) => this.#path(query, context));
   }
 
   evaluateEach(queries: readonly string[], options: EvaluateOptions = {}): (JsonValue | undefined)[] {
-    return this.#run(options, (context) => queries.map((query) => this.#path(query, context)));
+    return this.#run(options, queries, (context) => queries.map((query) => this.#path(query, context)));
   }
 
   query(query: string, options: EvaluateOptions = {}): { readonly [variable: string]: JsonValue }[] {
-    const answers: { [variable: string]: JsonValue }[] = [];
-    this.#run(options, (context) => {
+    return this.#answers(query, options, (bindings) => {
+      const answer: { [variable: string]: JsonValue } = Object.create(null);
+      for (const [name, value] of bindings) answer[name] = toJson(value);
+      return answer;
+    });
+  }
+
+  queryJson(query: string, options: EvaluateOptions = {}): string {
+    const answers = this.#answers(query, options, (bindings) => {
+      return `{${bindings.map(([name, value]) => `${JSON.stringify(name)}:${jsonText(value)}`).join()}}`;
+    });
+    return `[${answers.join()}]`;
+  }
+
+  #answers<T>(query: string, options: EvaluateOptions, answer: (bindings: readonly Binding[]) => T): T[] {
+    const answers: T[] = [];
+    this.#run(options, query, (context) => {
       const literals = parseQuery(query);
       const layout = new Layout();
       const { body, named } = new Resolver({ package: [], imports: [] }, this.#program).query(literals, layout);
       const collect: Exec = (_, frame) => {
-        answers.push(answer(named, frame));
+        answers.push(answer(bound(named, frame)));
         context.run.members(1);
         return false;
       };
@@ -84,7 +99,7 @@ export class CompiledPolicy implements Policy {
     throw errorAt("policy.compile-error", literal.at, "expected a path without variables, such as data.policy.allow");
   }
 
-  #run<T>(options: EvaluateOptions, work: (context: Context) => T): T {
+  #run<T>(options: EvaluateOptions, queries: string | readonly string[], work: (context: Context) => T): T {
     const run = new Run({
       budget: this.#budget,
       clock: options.clock ?? processClock,
@@ -95,6 +110,10 @@ export class CompiledPolicy implements Policy {
     try {
       return work(new Context(run, options.input as Value | undefined, (options.data ?? {}) as Value));
     } catch (error) {
+      if (error instanceof PolicyError) {
+        const { module } = error.at;
+        throw error.withSource(this.#program.sources.get(module) ?? (typeof queries === "string" ? queries : ""));
+      }
       // The stack is the last limit: of documents that are nested deeper than any rule.
       if (error instanceof RangeError) throw new CaiError("policy.limit-exceeded", "nested too deeply", { cause: error });
       throw error;
@@ -104,11 +123,8 @@ export class CompiledPolicy implements Policy {
 
 const processClock = () => performance.now();
 
-function answer(named: readonly Local[], frame: Frame): { [variable: string]: JsonValue } {
-  const bindings: { [variable: string]: JsonValue } = Object.create(null);
-  for (const { name, slot } of named) {
-    const value = frame[slot] as Value | undefined;
-    if (value !== undefined) bindings[name] = toJson(value);
-  }
-  return bindings;
+type Binding = readonly [name: string, value: Value];
+
+function bound(named: readonly Local[], frame: Frame): Binding[] {
+  return named.flatMap(({ name, slot }): Binding[] => (frame[slot] === undefined ? [] : [[name, frame[slot] as Value]]));
 }

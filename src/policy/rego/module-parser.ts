@@ -9,7 +9,7 @@ import { functionName, TermParser } from "./term-parser.ts";
  * @throws CaiError `policy.parse-error` with line and column
  */
 export function parseModule(name: string, text: string): Module {
-  return new ModuleParser(tokenize(name, text)).module(name);
+  return new ModuleParser(tokenize(name, text)).module(name, text);
 }
 
 /** Parses a query: the statements of one body. */
@@ -27,7 +27,7 @@ interface Head {
 }
 
 class ModuleParser extends TermParser {
-  module(name: string): Module {
+  module(name: string, text: string): Module {
     if (!this.skipWord("package")) this.fail("package");
     const path = this.#packagePath();
     const imports: Import[] = [];
@@ -37,7 +37,7 @@ class ModuleParser extends TermParser {
       if (this.isWord("import") && this.peek(1).kind === "identifier") imports.push(this.#import());
       else this.#rule(rules);
     }
-    return { name, package: path, imports, rules };
+    return { name, package: path, imports, rules, text };
   }
 
   query(): Literal[] {

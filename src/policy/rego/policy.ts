@@ -2,6 +2,7 @@ import { CaiError, type JsonValue } from "../../system/index.ts";
 import { policyHash } from "../policy-hash.ts";
 import { CompiledPolicy } from "./compiled-policy.ts";
 import { parseModule } from "./module-parser.ts";
+import { PolicyError } from "./position.ts";
 import { Program } from "./program.ts";
 import type { Budget } from "./run.ts";
 
@@ -56,6 +57,8 @@ export interface Policy {
   evaluateEach(queries: readonly string[], options?: EvaluateOptions): (JsonValue | undefined)[];
   /** Every answer of any query, for example `x := data.policy.allow`: its variables by name (trustee.md §5.6). */
   query(query: string, options?: EvaluateOptions): { readonly [variable: string]: JsonValue }[];
+  /** As {@link query}, as the JSON text of an array of objects; integers beyond 2^53 are exact. */
+  queryJson(query: string, options?: EvaluateOptions): string;
 }
 
 const DEFAULT_LIMITS: Budget = {
@@ -115,6 +118,7 @@ function compile(list: readonly PolicyModule[], budget: Budget): Policy {
   try {
     return new CompiledPolicy(new Program(list.map(({ name, text }) => parse(name, text))), budget);
   } catch (error) {
+    if (error instanceof PolicyError) throw error.withSource(list.find(({ name }) => name === error.at.module)?.text ?? "");
     if (error instanceof RangeError) throw new CaiError("policy.limit-exceeded", "the policy is nested too deeply", { cause: error });
     throw error;
   }

@@ -24,6 +24,8 @@ export class Program implements Names {
   readonly tree = new RuleTree();
   /** functions that some `with` replaces */
   readonly mocked = new Set<string>();
+  /** the text of each module by its name */
+  readonly sources: ReadonlyMap<string, string>;
   readonly #functionNames = new Set<string>();
   readonly #functions = new Map<string, RuleGroup>();
   readonly #packages = new Map<string, Set<string>>();
@@ -32,6 +34,7 @@ export class Program implements Names {
 
   /** @throws CaiError `policy.compile-error`, `policy.limit-exceeded` */
   constructor(modules: readonly Module[]) {
+    this.sources = new Map(modules.map(({ name, text }) => [name, text]));
     for (const module of modules) this.#declare(module);
     const resolved = modules.flatMap((module) => {
       const resolver = new Resolver(module, this);

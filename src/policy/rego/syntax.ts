@@ -74,4 +74,6 @@ export interface Module {
   readonly package: readonly string[];
   readonly imports: readonly Import[];
   readonly rules: readonly Rule[];
+  /** the source */
+  readonly text: string;
 }

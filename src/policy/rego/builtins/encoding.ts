@@ -1,4 +1,5 @@
-import { formatNumber, parseNumber } from "../number.ts";
+import { exactJson, OutOfRange } from "../json-input.ts";
+import { formatNumber } from "../number.ts";
 import type { Run } from "../run.ts";
 import { entriesOf, isObject, KeyedMembers, objectOf, RegoSet, type Value } from "../value.ts";
 import { type Builtin, BuiltinFailure, type Builtins, builtin, objectArg, stringArg } from "./builtin.ts";
@@ -26,18 +27,12 @@ function parseJson(text: string, run: Run): Value {
   run.characters(text.length);
   run.tick(text.length >>> 3);
   try {
-    return JSON.parse(text, exactNumber) as Value;
+    return exactJson(text) as Value;
   } catch (error) {
+    if (error instanceof OutOfRange) throw new BuiltinFailure(error.message);
     if (!(error instanceof SyntaxError)) throw error;
     throw new BuiltinFailure("expected JSON text");
   }
-}
-
-function exactNumber(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  if (typeof value !== "number" || context?.source === undefined) return value;
-  const exact = parseNumber(context.source);
-  if (exact === undefined) throw new BuiltinFailure("a number is out of range");
-  return exact;
 }
 
 function decoded(bytes: Uint8Array): string {
