@@ -59,11 +59,12 @@ const tree: Group = {
       },
     },
     policy: {
-      summary: "the policies of a trustee (administrators)",
+      summary: "policies: those of a trustee (administrators), and work on files of your own",
       members: {
         set: { summary: "put a resource or attestation policy in force", load: () => import("./roles/owner/commands/policy-set.ts") },
         get: { summary: "print a policy in force", load: () => import("./roles/owner/commands/policy-get.ts") },
         ls: { summary: "list policies, and the templates that cai brings", load: () => import("./roles/owner/commands/policy-ls.ts") },
+        eval: { summary: "evaluate a query over policies on this machine", load: () => import("./roles/owner/commands/policy-eval.ts") },
       },
     },
     reference: {

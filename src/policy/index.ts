@@ -1,5 +1,6 @@
 export { type Appraisal, type AppraisalRequest, appraise } from "./appraisal.ts";
 export { type AssuranceLevel, assurance, type ReferenceValues } from "./assurance.ts";
+export { loadFixtures } from "./fixtures/index.ts";
 export { capVector, type FloorFacts, type FloorHit, type Freshness, floor } from "./floor.ts";
 export { policyHash } from "./policy-hash.ts";
 export {
