@@ -24,21 +24,21 @@ interface PathQuery {
 
 /** The {@link Policy} of a program. */
 export class CompiledPolicy implements Policy {
-  readonly #program: Program;
-  readonly #budget: Budget;
+  readonly program: Program;
+  readonly budget: Budget;
   readonly #paths = new Map<string, PathQuery>();
 
   constructor(program: Program, budget: Budget) {
-    this.#program = program;
-    this.#budget = budget;
+    this.program = program;
+    this.budget = budget;
   }
 
   evaluate(query: string, options: EvaluateOptions = {}): JsonValue | undefined {
-    return this.#run(options, query, (context) => this.#path(query, context));
+    return this.run(options, query, (context) => this.#path(query, context));
   }
 
   evaluateEach(queries: readonly string[], options: EvaluateOptions = {}): (JsonValue | undefined)[] {
-    return this.#run(options, queries, (context) => queries.map((query) => this.#path(query, context)));
+    return this.run(options, queries, (context) => queries.map((query) => this.#path(query, context)));
   }
 
   query(query: string, options: EvaluateOptions = {}): { readonly [variable: string]: JsonValue }[] {
@@ -58,16 +58,16 @@ export class CompiledPolicy implements Policy {
 
   #answers<T>(query: string, options: EvaluateOptions, answer: (bindings: readonly Binding[]) => T): T[] {
     const answers: T[] = [];
-    this.#run(options, query, (context) => {
+    this.run(options, query, (context) => {
       const literals = parseQuery(query);
       const layout = new Layout();
-      const { body, named } = new Resolver({ package: [], imports: [] }, this.#program).query(literals, layout);
+      const { body, named } = new Resolver({ package: [], imports: [] }, this.program).query(literals, layout);
       const collect: Exec = (_, frame) => {
         answers.push(answer(bound(named, frame)));
         context.run.members(1);
         return false;
       };
-      const exec = new Generator(this.#program, layout).body(body, new Plan(), literals[0]!.at, () => collect);
+      const exec = new Generator(this.program, layout).body(body, new Plan(), literals[0]!.at, () => collect);
       exec(context, new Array(layout.size));
     });
     return answers;
@@ -89,19 +89,20 @@ export class CompiledPolicy implements Policy {
     const [literal] = literals as [Literal];
     if (literals.length === 1 && literal.kind === "expression" && literal.with.length === 0) {
       const layout = new Layout();
-      const { body } = new Resolver({ package: [], imports: [] }, this.#program).query(literals, layout);
+      const { body } = new Resolver({ package: [], imports: [] }, this.program).query(literals, layout);
       const [statement] = body;
       const plan = new Plan();
-      const code = statement?.kind === "expression" ? new Generator(this.#program, layout).value(statement.term, plan) : null;
+      const code = statement?.kind === "expression" ? new Generator(this.program, layout).value(statement.term, plan) : null;
       // Code that needs steps before it would iterate, and so could have more than one value.
       if (code !== null && plan.steps.length === 0) return { code, size: layout.size };
     }
     throw errorAt("policy.compile-error", literal.at, "expected a path without variables, such as data.policy.allow");
   }
 
-  #run<T>(options: EvaluateOptions, queries: string | readonly string[], work: (context: Context) => T): T {
+  /** Runs something in a new context of these options, within the policy's budget. */
+  run<T>(options: EvaluateOptions, queries: string | readonly string[], work: (context: Context) => T): T {
     const run = new Run({
-      budget: this.#budget,
+      budget: this.budget,
       clock: options.clock ?? processClock,
       lenient: options.lenient ?? false,
       now: options.now === undefined ? undefined : BigInt(Math.trunc(options.now)) * 1_000_000_000n,
@@ -112,7 +113,7 @@ export class CompiledPolicy implements Policy {
     } catch (error) {
       if (error instanceof PolicyError) {
         const { module } = error.at;
-        throw error.withSource(this.#program.sources.get(module) ?? (typeof queries === "string" ? queries : ""));
+        throw error.withSource(this.program.sources.get(module) ?? (typeof queries === "string" ? queries : ""));
       }
       // The stack is the last limit: of documents that are nested deeper than any rule.
       if (error instanceof RangeError) throw new CaiError("policy.limit-exceeded", "nested too deeply", { cause: error });

@@ -9,6 +9,14 @@ import { refCode } from "./ref-code.ts";
 import type { RuleGroup } from "./rule-group.ts";
 import { statementCode } from "./statement-code.ts";
 
+/** Attempts to place statements before a policy counts as too large to order. */
+const MAXIMUM_ATTEMPTS = 200_000;
+
+/** How many attempts there were to place statements. */
+export interface Attempts {
+  count: number;
+}
+
 /** Generates the code of one rule or query. A part that needs variables which have no value yet answers null and is tried again later. */
 export class Generator {
   readonly program: Program;
@@ -16,10 +24,14 @@ export class Generator {
   /** the group whose rule this is; undefined for a query */
   readonly owner: RuleGroup | undefined;
 
-  constructor(program: Program, layout: Layout, owner?: RuleGroup) {
+  readonly #attempts: Attempts;
+
+  /** @param attempts  shared by all that counts as one policy; a query's own where it is left out */
+  constructor(program: Program, layout: Layout, owner?: RuleGroup, attempts: Attempts = { count: 0 }) {
     this.program = program;
     this.layout = layout;
     this.owner = owner;
+    this.#attempts = attempts;
   }
 
   /** @returns code for the term's value; iteration that it needs goes into the plan before it */
@@ -71,10 +83,10 @@ export class Generator {
     const waiting = [...statements];
     while (waiting.length > 0) {
       const ready = waiting.findIndex((statement) => {
-        this.program.countAttempt(statement.at);
+        this.countAttempt(statement.at);
         const fork = plan.fork();
         if (!statementCode(this, statement, fork)) return false;
-        plan.adopt(fork);
+        this.place(statement, plan, fork);
         return true;
       });
       if (ready < 0) throw unsafe(waiting[0]!.at, plan, (visit) => eachLocalOf(waiting[0]!, visit));
@@ -87,6 +99,17 @@ export class Generator {
       });
     }
     return sequence(plan.steps, last);
+  }
+
+  /** Appends a statement's code to its body. */
+  protected place(_statement: Statement, plan: Plan, code: Plan): void {
+    plan.adopt(code);
+  }
+
+  /** Counts an attempt to place a statement: ordering takes time that grows with the square of a body. */
+  countAttempt(at: Position): void {
+    if (++this.#attempts.count > MAXIMUM_ATTEMPTS)
+      throw errorAt("policy.limit-exceeded", at, "the statements of the policy are too many to order");
   }
 }
 

@@ -5,7 +5,7 @@ import type { Exec } from "./code.ts";
 import { constantOf } from "./collection-code.ts";
 import type { Context } from "./context.ts";
 import { Conflict, type DocumentBuilder } from "./document-builder.ts";
-import { Generator } from "./generator.ts";
+import { type Attempts, Generator } from "./generator.ts";
 import type { ResolvedBranch, ResolvedRule } from "./ir.ts";
 import { Plan } from "./plan.ts";
 import { errorAt, type Position } from "./position.ts";
@@ -13,11 +13,10 @@ import { type Names, Resolver } from "./resolver.ts";
 import { type GroupKind, type RuleCode, RuleGroup } from "./rule-group.ts";
 import { RuleTree } from "./rule-tree.ts";
 import type { Module } from "./syntax.ts";
-import { matchSlot } from "./unify-code.ts";
+import { matchArguments } from "./unify-code.ts";
 import { equal, type RegoSet, type Value } from "./value.ts";
 
-/** Attempts to place statements before a policy counts as too large to order. */
-const MAXIMUM_ATTEMPTS = 200_000;
+export type NewGenerator = (...args: ConstructorParameters<typeof Generator>) => Generator;
 
 /** The compiled modules of a policy: every rule's code, linked. */
 export class Program implements Names {
@@ -30,10 +29,18 @@ export class Program implements Names {
   readonly #functions = new Map<string, RuleGroup>();
   readonly #packages = new Map<string, Set<string>>();
   #groups = 0;
-  #attempts = 0;
+  readonly #attempts: Attempts = { count: 0 };
 
-  /** @throws CaiError `policy.compile-error`, `policy.limit-exceeded` */
-  constructor(modules: readonly Module[]) {
+  readonly modules: readonly Module[];
+  readonly #newGenerator: NewGenerator;
+
+  /**
+   * @param newGenerator  makes the generator of each branch; another one than the usual adds code of its own to every body
+   * @throws CaiError `policy.compile-error`, `policy.limit-exceeded`
+   */
+  constructor(modules: readonly Module[], newGenerator: NewGenerator = (...args) => new Generator(...args)) {
+    this.modules = modules;
+    this.#newGenerator = newGenerator;
     this.sources = new Map(modules.map(({ name, text }) => [name, text]));
     for (const module of modules) this.#declare(module);
     const resolved = modules.flatMap((module) => {
@@ -88,12 +95,6 @@ export class Program implements Names {
     return group.call(context, args);
   }
 
-  /** Counts an attempt to place a statement: ordering takes time that grows with the square of a body. */
-  countAttempt(at: Position): void {
-    if (++this.#attempts > MAXIMUM_ATTEMPTS)
-      throw errorAt("policy.limit-exceeded", at, "the statements of the policy are too many to order");
-  }
-
   #declare(module: Module): void {
     this.tree.at(module.package);
     const key = module.package.join("\0");
@@ -130,21 +131,16 @@ export class Program implements Names {
     const constants = rule.branches.map(({ value }) => constantOf(value));
     const [constant] = constants;
     const isConstant = constant !== undefined && constants.every((other) => other !== undefined && equal(other, constant));
-    const code: RuleCode = { at: rule.at, size: rule.layout.size, branches, constant: isConstant ? constant : undefined };
+    const code: RuleCode = { at: rule.at, size: rule.layout.size, branches, constant: isConstant ? constant : undefined, source: rule };
     if (!rule.isDefault) group.rules.push(code);
     else if (group.fallback === undefined) group.fallback = code;
     else throw errorAt("policy.compile-error", rule.at, `conflict: ${group.name} has two defaults`);
   }
 
   #branch(rule: ResolvedRule, branch: ResolvedBranch, group: RuleGroup): Exec {
-    const generator = new Generator(this, rule.layout, group);
+    const generator = this.#newGenerator(this, rule.layout, group, this.#attempts);
     const plan = new Plan();
-    for (const [i, arg] of (rule.args ?? []).entries()) {
-      if (arg.kind === "local" && arg.local.name === "_") continue;
-      if (!matchSlot(generator, arg, i + 1, plan)) {
-        throw errorAt("policy.compile-error", arg.at, "an argument's pattern has variables without a value");
-      }
-    }
+    matchArguments(generator, rule, plan);
     const isComplete = group.kind === "complete" || group.kind === "function";
     const head = [...branch.keys, branch.element ?? branch.value];
     const finish = (inner: Plan) => (isComplete ? completeCode(generator, branch, inner) : partialCode(generator, branch, inner));
