@@ -82,4 +82,9 @@ export const policyErrors = {
     cause: "the manufacturer revoked the platform's security version",
     remedy: "update the platform's firmware and microcode",
   },
+  "policy.test-failed": {
+    exit: 1,
+    cause: "a policy test was not true, or there was none to run",
+    remedy: "read the report: it names each failing test with its line and reason",
+  },
 } as const satisfies Record<string, CatalogueEntry>;
