@@ -1,4 +1,5 @@
 import { CaiError, type JsonValue } from "../../system/index.ts";
+import { countingNodes } from "./allowance.ts";
 import type { Eval, Exec } from "./code.ts";
 import { Context, type Frame } from "./context.ts";
 import { Generator } from "./generator.ts";
@@ -109,7 +110,11 @@ export class CompiledPolicy implements Policy {
       referenceValue: options.referenceValue,
     });
     try {
-      return work(new Context(run, options.input as Value | undefined, (options.data ?? {}) as Value));
+      const context = new Context(run, options.input as Value | undefined, (options.data ?? {}) as Value);
+      return countingNodes(
+        (steps) => run.tick(steps),
+        () => work(context),
+      );
     } catch (error) {
       if (error instanceof PolicyError) {
         const { module } = error.at;

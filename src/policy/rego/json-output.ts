@@ -1,9 +1,11 @@
 import type { JsonValue } from "../../system/index.ts";
+import { countWritten } from "./allowance.ts";
 import { formatNumber } from "./number.ts";
 import { entriesOf, type PlainObject, type RegoObject, RegoSet, type Value } from "./value.ts";
 
 /** @returns the value as JSON: sets as sorted arrays, keys that are no strings as their JSON text, bigints as the nearest number */
 export function toJson(value: Value): JsonValue {
+  countWritten();
   if (typeof value === "bigint") return Number(value);
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(toJson);
@@ -17,6 +19,7 @@ export function toJson(value: Value): JsonValue {
 
 /** @returns the same as JSON text: members sorted, integers exact whatever their size */
 export function jsonText(value: Value): string {
+  countWritten(typeof value === "string" ? value.length : 0);
   if (typeof value === "number" || typeof value === "bigint") return formatNumber(value);
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(jsonText).join()}]`;

@@ -18,6 +18,9 @@ import { equal, type RegoSet, type Value } from "./value.ts";
 
 export type NewGenerator = (...args: ConstructorParameters<typeof Generator>) => Generator;
 
+/** Rules of a cycle that an error names. */
+const SHOWN_OF_A_CYCLE = 8;
+
 /** The compiled modules of a policy: every rule's code, linked. */
 export class Program implements Names {
   readonly tree = new RuleTree();
@@ -156,8 +159,9 @@ export class Program implements Names {
       if (path.has(reader)) {
         const members = [...path].slice([...path].indexOf(reader));
         const at = members.find((one) => one instanceof RuleGroup)!.at;
-        const cycle = [...members, reader].map(({ name }) => name).join(" -> ");
-        throw errorAt("policy.compile-error", at, `rule ${reader.name} is recursive: ${cycle}`);
+        const cycle = [...members.slice(0, SHOWN_OF_A_CYCLE), reader].map(({ name }) => name);
+        if (members.length > SHOWN_OF_A_CYCLE) cycle.splice(SHOWN_OF_A_CYCLE, 0, `(${members.length - SHOWN_OF_A_CYCLE} more)`);
+        throw errorAt("policy.compile-error", at, `rule ${reader.name} is recursive: ${cycle.join(" -> ")}`);
       }
       path.add(reader);
       for (const part of reader.dependencies) visit(part);
