@@ -1,7 +1,23 @@
 export { type Appraisal, type AppraisalRequest, appraise } from "./appraisal.ts";
 export { type AssuranceLevel, assurance, type ReferenceValues } from "./assurance.ts";
+export {
+  type CoverageRun,
+  coverage,
+  type Explanation,
+  explainQuery,
+  type FileCoverage,
+  type FormatOptions,
+  formatExplanation,
+  type MeasuredPolicy,
+  measureCoverage,
+  type Reason,
+  type ReasonStyle,
+  type ShownValue,
+  shortReason,
+} from "./explain/index.ts";
 export { loadFixtures } from "./fixtures/index.ts";
 export { capVector, type FloorFacts, type FloorHit, type Freshness, floor } from "./floor.ts";
+export { formatPolicy } from "./format/index.ts";
 export { policyHash } from "./policy-hash.ts";
 export {
   type CompileOptions,

@@ -126,7 +126,8 @@ function overriddenCode(generator: Generator, statement: Statement, plan: Plan):
   return true;
 }
 
-function overrideCode(generator: Generator, { target, callee, at }: Override, value: Eval | undefined) {
+/** @returns what makes the context of a `with` from the one around it; undefined where the value has none */
+export function overrideCode(generator: Generator, { target, callee, at }: Override, value: Eval | undefined) {
   if (target.kind === "data") {
     for (let length = 1; length < target.path.length; length++) {
       const group = generator.program.tree.find(target.path.slice(0, length))?.group;

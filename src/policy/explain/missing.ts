@@ -1,0 +1,61 @@
+import type { Context, Frame } from "../rego/context.ts";
+import type { Node } from "../rego/ir.ts";
+import { nodeText, refText } from "../rego/node-text.ts";
+import type { Program } from "../rego/program.ts";
+import { isObject, iterate, member, sizeOf, typeName, type Value } from "../rego/value.ts";
+import { shortText } from "./short-text.ts";
+
+const MAXIMUM_KEYS = 6;
+
+type Ref = Node & { readonly kind: "ref" };
+
+/** @returns where the path of a ref without a value ends, in words; undefined where that cannot be said shortly */
+export function missingText(program: Program, node: Ref, home: readonly string[], context: Context, frame: Frame): string | undefined {
+  let value: Value | undefined;
+  let start = 0;
+  if (node.root === "input") {
+    if (context.input === undefined) return "there is no input";
+    value = context.input;
+  } else if (node.root === "data") {
+    const rule = ruleOf(program, node);
+    if (rule === "package") return undefined;
+    value = rule === undefined ? context.data : rule.tree.value(context);
+    start = rule?.length ?? 0;
+  } else if (node.root.kind === "local") value = frame[node.root.local.slot] as Value | undefined;
+  for (let i = start; i < node.path.length && value !== undefined; i++) {
+    const step = node.path[i]!;
+    const key = step.kind === "value" ? step.value : step.kind === "local" ? (frame[step.local.slot] as Value | undefined) : undefined;
+    const name = refText(node, i, home);
+    if (key === undefined) return `${name} is ${shortText(value)}`;
+    const next = member(value, key);
+    if (next === undefined) return `${name} ${contents(value)}, not ${step.kind === "local" ? shortText(key) : nodeText(step, home)}`;
+    value = next;
+  }
+  return undefined;
+}
+
+function contents(value: Value): string {
+  const size = sizeOf(value);
+  if (size === undefined) return `is ${shortText(value)}`;
+  if (size === 0) return `is an empty ${typeName(value)}`;
+  if (Array.isArray(value)) return `has ${size} items`;
+  const keys: string[] = [];
+  iterate(value, (key) => {
+    keys.push(shortText(key));
+    return keys.length === MAXIMUM_KEYS;
+  });
+  const rest = size > keys.length ? ` and ${size - keys.length} more` : "";
+  return `${isObject(value) ? "has" : "contains"} ${keys.join(", ")}${rest}`;
+}
+
+/** The rule at the start of a path below `data`; "package" where the path ends at, or asks a package for, what no rule gives. */
+function ruleOf(program: Program, { path }: Ref) {
+  let tree = program.tree;
+  for (const [i, step] of path.entries()) {
+    if (tree.group !== undefined) return { tree, length: i };
+    const child = step.kind === "value" && typeof step.value === "string" ? tree.children.get(step.value) : undefined;
+    if (child === undefined) return tree === program.tree ? undefined : "package";
+    tree = child;
+  }
+  return tree.group === undefined ? "package" : { tree, length: path.length };
+}
