@@ -3,6 +3,7 @@ import type { Eval } from "./code.ts";
 import type { Context } from "./context.ts";
 import type { Generator } from "./generator.ts";
 import type { Node } from "./ir.ts";
+import { unknownFunction } from "./names.ts";
 import type { Plan } from "./plan.ts";
 import { errorAt, type Position } from "./position.ts";
 import { iterateStep } from "./unify-code.ts";
@@ -44,7 +45,7 @@ function targetCode(generator: Generator, name: string, count: number, at: Posit
     return (context, args) => group.call(context, args);
   }
   const builtin = generator.program.builtinNamed(name);
-  if (builtin === undefined) throw errorAt("policy.compile-error", at, `unknown function ${name}`);
+  if (builtin === undefined) throw unknownFunction(name, generator.program.functionNames(), at);
   const [least, most] = builtin.arity;
   if (count < least || count > most) {
     const expected = least === most ? String(least) : `${least} to ${most}`;

@@ -2,6 +2,7 @@ import { callCode } from "./call-code.ts";
 import { type Eval, type Exec, sequence } from "./code.ts";
 import { collectionCode, comprehensionCode, templateCode } from "./collection-code.ts";
 import { eachLocal, eachLocalOf, type Layout, type Local, type Node, type Statement } from "./ir.ts";
+import { meant } from "./names.ts";
 import type { Plan } from "./plan.ts";
 import { errorAt, type Position } from "./position.ts";
 import type { Program } from "./program.ts";
@@ -89,12 +90,12 @@ export class Generator {
         this.place(statement, plan, fork);
         return true;
       });
-      if (ready < 0) throw unsafe(waiting[0]!.at, plan, (visit) => eachLocalOf(waiting[0]!, visit));
+      if (ready < 0) throw unsafe(waiting[0]!.at, plan, this.layout.globals, (visit) => eachLocalOf(waiting[0]!, visit));
       waiting.splice(ready, 1);
     }
     const last = finish(plan);
     if (last === null) {
-      throw unsafe(at, plan, (visit) => {
+      throw unsafe(at, plan, this.layout.globals, (visit) => {
         for (const node of head) eachLocal(node, visit);
       });
     }
@@ -117,12 +118,13 @@ function slotCode(slot: number): Eval {
   return (_, frame) => frame[slot] as ReturnType<Eval>;
 }
 
-function unsafe(at: Position, plan: Plan, eachUsed: (visit: (local: Local) => void) => void): Error {
+function unsafe(at: Position, plan: Plan, globals: readonly string[], eachUsed: (visit: (local: Local) => void) => void): Error {
   const names = new Set<string>();
-  eachUsed((local) => {
-    if (!plan.isBound(local)) names.add(local.name);
-  });
+  const known = new Set(globals);
+  eachUsed((local) => (plan.isBound(local) ? known : names).add(local.name));
+  const [first = ""] = names;
   return errorAt("policy.compile-error", at, `variable ${[...names].join(", ")} is unsafe: no statement gives it a value first`, {
     hint: "a variable in a head, a negation or a call needs a value from another statement",
+    ...meant(first, known),
   });
 }

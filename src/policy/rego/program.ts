@@ -72,6 +72,20 @@ export class Program implements Names {
     this.mocked.add(name);
   }
 
+  /** Every function that a call may name; those of the policy in full and as its own package writes them. */
+  *functionNames(): Iterable<string> {
+    for (const name of this.#functionNames) {
+      yield name;
+      yield name.slice(name.lastIndexOf(".") + 1);
+    }
+    for (const name of Object.keys(builtins)) if (!name.startsWith("internal.")) yield name;
+  }
+
+  /** The names of a package's rules. */
+  ruleNames(packagePath: readonly string[]): Iterable<string> {
+    return this.#packages.get(packagePath.join("\0")) ?? [];
+  }
+
   functionNamed(name: string): RuleGroup | undefined {
     return this.#functions.get(name);
   }

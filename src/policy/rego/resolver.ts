@@ -1,4 +1,5 @@
 import { Layout, type Local, type Node, type Override, type ResolvedBranch, type ResolvedRule, type Statement } from "./ir.ts";
+import { meant } from "./names.ts";
 import { errorAt } from "./position.ts";
 import { eachName, eachNameOf, eachPatternName, Scope } from "./scope.ts";
 import type { Branch, Literal, Module, Rule, Term, With } from "./syntax.ts";
@@ -11,6 +12,8 @@ export interface Names {
   /** true where `data.…` names a function of the policy */
   isFunction(name: string): boolean;
   isBuiltin(name: string): boolean;
+  /** the names of a package's rules */
+  ruleNames(packagePath: readonly string[]): Iterable<string>;
   /** told of each function that a `with` replaces */
   noteMock(name: string): void;
 }
@@ -20,6 +23,8 @@ export class Resolver {
   readonly #package: readonly string[];
   readonly #imports: ReadonlyMap<string, readonly string[]>;
   readonly #names: Names;
+  /** what a name that is no variable may mean here */
+  readonly #globals: readonly string[];
   /** the closures that are being resolved, outermost first */
   readonly #closures: { readonly depth: number; readonly free: Set<Local> }[] = [];
 
@@ -28,10 +33,11 @@ export class Resolver {
     this.#names = names;
     const paths = module.imports.filter(({ path }) => path[0] === "data" || path[0] === "input");
     this.#imports = new Map(paths.map(({ alias, path }) => [alias, path]));
+    this.#globals = [...names.ruleNames(module.package), ...this.#imports.keys(), "input", "data"];
   }
 
   rule(rule: Rule): ResolvedRule {
-    const layout = new Layout();
+    const layout = new Layout(this.#globals);
     const args = new Scope(layout);
     // Slots 1 to n are the arguments' own; see the code of functions.
     for (const _ of rule.args ?? []) layout.allocate();
@@ -194,7 +200,9 @@ export class Resolver {
       return { kind: "local", local, at };
     }
     const path = this.#global(name);
-    if (path === undefined) throw errorAt("policy.compile-error", at, `variable ${name} is unsafe: nothing gives it a value`);
+    if (path === undefined) {
+      throw errorAt("policy.compile-error", at, `variable ${name} is unsafe: nothing gives it a value`, meant(name, this.#globals));
+    }
     const [root, ...steps] = path;
     return { kind: "ref", root: root as "data" | "input", path: steps.map((value) => ({ kind: "value", value, at })), at };
   }
