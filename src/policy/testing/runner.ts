@@ -1,4 +1,5 @@
-import { CaiError, type JsonValue } from "../../system/index.ts";
+import { CaiError } from "../../system/index.ts";
+import { explainQuery, type FileCoverage, formatExplanation, measureCoverage } from "../explain/index.ts";
 import { compilePolicy, type EvaluateOptions, type Policy, type PolicyModule } from "../rego/policy.ts";
 import { findTests, type TestRule } from "./test-rules.ts";
 import { policyUnits } from "./units.ts";
@@ -25,10 +26,14 @@ export interface TestOptions {
   readonly only?: RegExp;
   /** milliseconds of a clock that never goes back */
   readonly clock: () => number;
-  /** says why a query is not true */
-  readonly explain?: (policy: Policy, query: string, evaluation: EvaluateOptions) => string;
-  /** hears of every test that ran */
-  readonly ran?: (policy: Policy, query: string) => void;
+  /** notes which lines run */
+  readonly coverage?: boolean;
+}
+
+export interface TestReport {
+  readonly results: readonly TestResult[];
+  /** of the files without tests; empty where it was not asked for */
+  readonly coverage: readonly FileCoverage[];
 }
 
 /**
@@ -37,40 +42,54 @@ export interface TestOptions {
  *
  * @throws CaiError `policy.parse-error`, `policy.compile-error`, `policy.limit-exceeded`: nothing runs then
  */
-export function runTests(modules: readonly PolicyModule[], options: TestOptions): TestResult[] {
-  return policyUnits(modules).flatMap(({ about, modules: unit }) => {
+export function runTests(modules: readonly PolicyModule[], options: TestOptions): TestReport {
+  const lines: FileCoverage[] = [];
+  const testFiles = new Set<string>();
+  const results = policyUnits(modules).flatMap(({ about, modules: unit }) => {
     const { tests, modules: distinct } = findTests(unit);
     const policy = compilePolicy(distinct);
+    const measured = options.coverage === true ? measureCoverage(policy) : undefined;
     const chosen = tests.filter(({ name }) => options.only?.test(name) ?? true);
-    return chosen.map((rule) => ({ ...(about !== undefined && { about }), ...runTest(policy, rule, options) }));
+    const run = chosen.map((rule) => runTest(policy, measured?.policy ?? policy, rule, options));
+    for (const { file } of tests) testFiles.add(file);
+    lines.push(...(measured?.lines() ?? []));
+    return run.map((result) => ({ ...(about !== undefined && { about }), ...result }));
+  });
+  return { results, coverage: merged(lines.filter(({ file }) => !testFiles.has(file))) };
+}
+
+/** A line is covered where it is in any run of its file. */
+function merged(lines: readonly FileCoverage[]): FileCoverage[] {
+  return [...Map.groupBy(lines, ({ file }) => file)].map(([file, those]) => {
+    const covered = new Set(those.flatMap((one) => one.covered));
+    const others = new Set(those.flatMap((one) => one.notCovered).filter((line) => !covered.has(line)));
+    const sorted = (numbers: Iterable<number>) => [...numbers].sort((a, b) => a - b);
+    return { file, covered: sorted(covered), notCovered: sorted(others) };
   });
 }
 
-function runTest(policy: Policy, { name, query, file, line, skipped }: TestRule, options: TestOptions): TestResult {
+/**
+ * @param policy   explains what failed
+ * @param running  is evaluated; of the same modules
+ */
+function runTest(policy: Policy, running: Policy, { name, query, file, line, skipped }: TestRule, options: TestOptions): TestResult {
   const result = (outcome: TestResult["outcome"], milliseconds = 0, reason?: string): TestResult => ({
     name,
     file,
     line,
     outcome,
-    milliseconds,
+    milliseconds: Math.round(milliseconds * 1000) / 1000,
     ...(reason !== undefined && { reason }),
   });
   if (skipped) return result("skip");
   const start = options.clock();
   try {
-    const value = policy.evaluate(query, options.evaluation);
+    const value = running.evaluate(query, options.evaluation);
     const took = options.clock() - start;
-    options.ran?.(policy, query);
     if (value === true) return result("pass", took);
-    return result("fail", took, options.explain?.(policy, query, options.evaluation) ?? `expected true, got ${kindOf(value)}`);
+    return result("fail", took, formatExplanation(explainQuery(policy, query, options.evaluation)).trimEnd());
   } catch (error) {
     const { id, message } = CaiError.from(error);
     return result("error", options.clock() - start, `${id}: ${message}`);
   }
-}
-
-function kindOf(value: JsonValue | undefined): string {
-  if (value === undefined) return "undefined";
-  if (typeof value === "boolean" || value === null) return String(value);
-  return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -82,6 +82,11 @@ export const policyErrors = {
     cause: "the manufacturer revoked the platform's security version",
     remedy: "update the platform's firmware and microcode",
   },
+  "policy.not-formatted": {
+    exit: 1,
+    cause: "a policy has another layout than `cai policy fmt` gives it",
+    remedy: "run `cai policy fmt` with --write",
+  },
   "policy.test-failed": {
     exit: 1,
     cause: "a policy test was not true, or there was none to run",

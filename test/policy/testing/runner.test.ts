@@ -6,7 +6,7 @@ const module = (name: string, text: string) => ({ name, text });
 const clock = () => 0;
 
 function outcomes(text: string, options: Partial<TestOptions> = {}) {
-  const results = runTests([module("p_test.rego", `package p_test\n${text}`)], { evaluation: {}, clock, ...options });
+  const { results } = runTests([module("p_test.rego", `package p_test\n${text}`)], { evaluation: {}, clock, ...options });
   return Object.fromEntries(results.map(({ name, outcome }) => [name.replace("data.p_test.", ""), outcome]));
 }
 
@@ -25,7 +25,7 @@ describe("a test", () => {
   });
 
   test("that ends with an error is one, and the others run", () => {
-    const results = runTests([module("a.rego", "package a\ntest_error if 1 / 0 == 1\ntest_good := true")], { evaluation: {}, clock });
+    const { results } = runTests([module("a.rego", "package a\ntest_error if 1 / 0 == 1\ntest_good := true")], { evaluation: {}, clock });
     expect(results.map(({ outcome }) => outcome)).toEqual(["error", "pass"]);
     expect(results[0]!.reason).toContain("policy.eval-error");
     expect(results[0]!.reason).toContain("a.rego:2:");
@@ -55,7 +55,7 @@ describe("a test", () => {
       module("a.rego", "package p\ntest_x if true\ntest_x if false"),
       module("b.rego", "package p\ntest_x if false\ntest_x if true"),
     ];
-    const results = runTests(files, { evaluation: {}, clock });
+    const { results } = runTests(files, { evaluation: {}, clock });
     expect(results.map(({ name, file, outcome }) => `${name} ${file} ${outcome}`)).toEqual([
       "data.p.test_x a.rego pass",
       "data.p.test_x#2 a.rego fail",
@@ -90,19 +90,44 @@ describe("a test", () => {
 
   test("is reported with its time, line, and why it failed", () => {
     let now = 0;
-    const [result] = runTests([module("a.rego", "package a\n\ntest_x := false")], {
-      evaluation: {},
+    const { results } = runTests([module("a.rego", "package a\n\ntest_x if input.level == 3")], {
+      evaluation: { input: { level: 2 } },
       clock: () => now++,
-      explain: (_, query) => `because of ${query}`,
     });
-    expect(result).toEqual({
+    expect(results[0]).toEqual({
       name: "data.a.test_x",
       file: "a.rego",
       line: 3,
       outcome: "fail",
       milliseconds: 1,
-      reason: 'because of data["a"]["test_x"]',
+      reason: expect.stringMatching(/a\.rego:3 .*input\.level == 3\n.*input\.level is 2/),
     });
+  });
+});
+
+describe("the coverage of tests", () => {
+  const policy = "package a\n\nallow if {\n\tinput.x == 1\n\tinput.y == 2\n}\n\nnever if input.z";
+  const run = (text: string) =>
+    runTests([module("a.rego", policy), module("a_test.rego", `package a_test\n${text}`)], { evaluation: {}, clock, coverage: true })
+      .coverage;
+
+  test("names the lines that ran and those that did not, of the policy and not of its tests", () => {
+    expect(run('test_x if data.a.allow with input as {"x": 1, "y": 2}')).toEqual([{ file: "a.rego", covered: [3, 4, 5], notCovered: [8] }]);
+    expect(run('test_x if not data.a.allow with input as {"x": 0}')).toEqual([{ file: "a.rego", covered: [4], notCovered: [3, 5, 8] }]);
+  });
+
+  test("of alternatives is that of all their tests together", () => {
+    const lib = module("lib/l.rego", "package lib\nf(x) if x == 1\nf(x) if x == 2");
+    const alternative = (name: string, value: number) => [
+      module(`${name}.rego`, `package policy\ndefault allow := false\nallow if data.lib.f(${value})`),
+      module(`${name}_test.rego`, "package policy_test\ntest_allow if data.policy.allow"),
+    ];
+    const { coverage } = runTests([...alternative("a", 1), ...alternative("b", 2), lib], { evaluation: {}, clock, coverage: true });
+    expect(coverage.find(({ file }) => file === "lib/l.rego")).toEqual({ file: "lib/l.rego", covered: [2, 3], notCovered: [] });
+  });
+
+  test("is not measured where nobody asks", () => {
+    expect(runTests([module("a.rego", policy)], { evaluation: {}, clock }).coverage).toEqual([]);
   });
 });
 
@@ -156,7 +181,7 @@ describe("modules", () => {
       module(`${name}.rego`, `package policy\ndefault allow := ${value}`),
       module(`${name}_test.rego`, `package policy_test\nimport data.policy\ntest_allow if policy.allow == ${value}`),
     ];
-    const results = runTests([...named("a", true), ...named("b", false)], { evaluation: {}, clock });
+    const { results } = runTests([...named("a", true), ...named("b", false)], { evaluation: {}, clock });
     expect(results.map(({ about, file, outcome }) => [about, file, outcome])).toEqual([
       ["a.rego", "a_test.rego", "pass"],
       ["b.rego", "b_test.rego", "pass"],

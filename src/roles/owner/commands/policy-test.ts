@@ -1,4 +1,4 @@
-import { loadFixtures, runTests, type TestResult } from "../../../policy/index.ts";
+import { type FileCoverage, loadFixtures, runTests, type TestResult } from "../../../policy/index.ts";
 import { CaiError, defineVerb, type JsonObject, printable } from "../../../system/index.ts";
 import { type Colours, coloursFor } from "../colours.ts";
 import { evaluationOf } from "../policy-documents.ts";
@@ -13,10 +13,12 @@ export default defineVerb({
     { name: "DIR", about: "a folder with policies and their tests, or one file; policies that exclude each other are tested one by one" },
   ],
   flags: {
+    coverage: { kind: "switch", about: "show which lines of the policies no test ran", commandLineOnly: true },
     run: { kind: "text", value: "REGEX", short: "r", about: "only the tests whose names match", commandLineOnly: true },
   },
   examples: [
     { about: "everything below a folder", line: "cai policy test examples/policies" },
+    { about: "with the lines that no test ran", line: "cai policy test examples/policies --coverage" },
     { about: "tests about debug machines, for a program", line: "cai policy test examples/policies --run debug --json" },
   ],
   exits: { 0: "every test passed", 1: "a test failed" },
@@ -24,16 +26,19 @@ export default defineVerb({
     const modules = await readModules([folder]);
     const data = { ...(isFolder(folder) ? await readTestData(folder) : {}), fixtures: await loadFixtures() };
     const only = flags.run === undefined ? undefined : nameFilter(flags.run);
-    const results = runTests(modules, {
+    const { results, coverage } = runTests(modules, {
       evaluation: evaluationOf(undefined, data, Math.floor(Date.now() / 1000)),
       ...(only !== undefined && { only }),
       clock: () => performance.now(),
+      coverage: flags.coverage,
     });
     const counts = countsOf(results);
-    print(
-      { ...counts, tests: results.map((result): JsonObject => ({ ...result })) },
-      report(results, counts, coloursFor(process.stdout, process.env)),
-    );
+    const colours = coloursFor(process.stdout, process.env);
+    const tests = results.map((result): JsonObject => ({ ...result }));
+    const lines = coverage.map((file): JsonObject => ({ ...file }));
+    const text = report(results, counts, colours);
+    if (flags.coverage) print({ ...counts, tests, coverage: lines }, `${text}\n\n${coverageText(coverage, colours)}`);
+    else print({ ...counts, tests }, text);
     if (counts.failed > 0) {
       throw new CaiError("policy.test-failed", `${counts.failed} of ${results.length} policy tests did not pass`);
     }
@@ -81,4 +86,25 @@ function resultLines({ name, line, outcome, milliseconds, reason }: TestResult, 
   if (reason === undefined) return [first];
   const detail = printable(reason, true).split("\n");
   return [first, `        line ${line}: ${detail[0]}`, ...detail.slice(1).map((text) => `        ${text}`)];
+}
+
+function coverageText(coverage: readonly FileCoverage[], colours: Colours): string {
+  const lines = coverage.map(({ file, covered, notCovered }) => {
+    const all = covered.length + notCovered.length;
+    const share = `${all === 0 ? 100 : Math.floor((100 * covered.length) / all)}%`.padStart(4);
+    const missed = notCovered.length === 0 ? "" : `, not run: ${rangesOf(notCovered)}`;
+    return `${notCovered.length === 0 ? colours.good(share) : colours.warning(share)}  ${printable(file)}${missed}`;
+  });
+  return ["coverage by line", ...lines.map((line) => `  ${line}`)].join("\n");
+}
+
+/** @returns ascending numbers as text, such as `3-5, 9` */
+function rangesOf(numbers: readonly number[]): string {
+  const ranges: [first: number, last: number][] = [];
+  for (const number of numbers) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === number - 1) last[1] = number;
+    else ranges.push([number, number]);
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
 }
