@@ -73,7 +73,7 @@ export class Layout {
     if (breaks) this.#endLine();
     if (closes) this.#close();
     const isFirst = this.#placed.length === 0;
-    const continues = breaks && this.#continues(token, isUnary);
+    const continues = breaks && this.#continues(token, i, isUnary);
     const startsStatement = breaks && this.#brackets.length === 0 && !continues && !closes;
     const blank = !isFirst && ((token.newlines > 1 && !closes && !this.#isOpening()) || (startsStatement && this.#separates(i)));
     this.#placed.push({
@@ -101,16 +101,26 @@ export class Layout {
   /** A semicolon goes where a line end can stand for it: not before what would then go on with the line before. */
   #dropsSemicolon(i: number): boolean {
     if (!this.#inStatements) return false;
-    if (this.#bracket !== undefined && !this.#bracket.isOpened) return this.#nextSignificant(i)?.text === "}";
-    const next = this.#nextSignificant(i);
+    if (this.#bracket !== undefined && !this.#bracket.isOpened) return this.#tokens[this.#nextSignificant(i)]?.text === "}";
+    const at = this.#nextSignificant(i);
+    const next = this.#tokens[at];
     if (next === undefined || next.text === ";") return true;
-    return !isSymbol(next, "-") && !(next.kind === "word" && (INFIX_WORDS.has(next.text) || next.text === "else"));
+    return !isSymbol(next, "-") && !this.#isInfixWord(at) && next.text !== "else";
   }
 
-  #nextSignificant(i: number): WrittenToken | undefined {
+  /** True for a word that goes on with what stands before it; not for a call of the built-in `contains`. */
+  #isInfixWord(i: number): boolean {
+    const token = this.#tokens[i];
+    const next = this.#tokens[i + 1];
+    const isCall = token?.text === "contains" && isSymbol(next, "(") && next?.spaced === false;
+    return token?.kind === "word" && INFIX_WORDS.has(token.text) && !isCall;
+  }
+
+  /** @returns the place of the next token that is no comment */
+  #nextSignificant(i: number): number {
     let next = i + 1;
     while (this.#tokens[next]?.kind === "comment") next++;
-    return this.#tokens[next];
+    return next;
   }
 
   #breaksBefore(token: WrittenToken, closes: boolean): boolean {
@@ -178,12 +188,12 @@ export class Layout {
   }
 
   /** True for a line that goes on with the statement or term of the line before. */
-  #continues(token: WrittenToken, isUnary: boolean): boolean {
+  #continues(token: WrittenToken, i: number, isUnary: boolean): boolean {
     const last = this.#last;
     if (last === undefined || token.kind === "comment") return false;
     if (isSymbol(token, "}", "]", ")")) return false;
     if (token.kind === "symbol" && OPERATORS.has(token.text) && !isUnary) return true;
-    if (token.kind === "word" && INFIX_WORDS.has(token.text) && this.#isOperand(last, token)) return true;
+    if (this.#isInfixWord(i) && this.#isOperand(last, token)) return true;
     if (isSymbol(last, "|") && this.#bracket?.pastBar) return false;
     if (isSymbol(last, ",")) return this.#inStatements;
     return last.kind === "symbol" ? OPERATORS.has(last.text) : last.kind === "word" && !this.#isOperand(last, token);
@@ -217,7 +227,7 @@ export class Layout {
 
   /** The first word of the statement that starts at a token, or that the comments there belong to. */
   #wordAt(i: number): string {
-    const first = this.#nextSignificant(i - 1);
+    const first = this.#tokens[this.#nextSignificant(i - 1)];
     return first?.kind === "word" ? first.text : "";
   }
 }

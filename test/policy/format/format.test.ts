@@ -59,6 +59,7 @@ describe("the layout of a policy", () => {
       "# one  \np := 1   # two\nq if { # three\n# four\nx; # five\ny\n}",
       "# one\np := 1 # two\nq if { # three\n\t# four\n\tx # five\n\ty\n}\n",
     ],
+    ["calls of contains", 'p if { x; contains(y, "z")\n}', 'p if {\n\tx\n\tcontains(y, "z")\n}\n'],
     ["semicolons between rules", "p := 1; q := 2", "p := 1\nq := 2\n"],
     ["a semicolon before a sign", "p if { x;-1 < y }", "p if {\n\tx;\n\t-1 < y\n}\n"],
     ["references", 'p := input. x[ "a" ][0]', 'p := input.x["a"][0]\n'],
