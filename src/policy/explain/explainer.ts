@@ -1,5 +1,6 @@
 import { CaiError } from "../../system/index.ts";
 import type { Context, Frame } from "../rego/context.ts";
+import { withoutHome } from "../rego/node-text.ts";
 import type { Position } from "../rego/position.ts";
 import type { RuleCode, RuleGroup } from "../rego/rule-group.ts";
 import type { BodyRecord, TracedBody } from "../rego/trace.ts";
@@ -10,7 +11,7 @@ import { cut, plain, shortText } from "./short-text.ts";
 import type { Link, StatementView } from "./statement-view.ts";
 import type { TracedBranch, Traces } from "./traces.ts";
 
-const MAXIMUM_REASONS = 300;
+const MAXIMUM_REASONS = 200;
 /** Rules and functions inside one another. */
 const MAXIMUM_DEPTH = 10;
 const MAXIMUM_ANSWERS = 3;
@@ -18,6 +19,7 @@ const MAXIMUM_LINKS = 6;
 const MAXIMUM_ARGUMENTS_TEXT = 80;
 
 const NONE: readonly Reason[] = [];
+const NO_ARGUMENTS: readonly Value[] = [];
 
 /**
  * Finds the reasons of one evaluation. It runs the traced code of what decided, and nothing else: rules that were evaluated before are
@@ -28,6 +30,7 @@ export class Explainer {
   readonly #traces: Traces;
   #left = MAXIMUM_REASONS;
   #depth = 0;
+  readonly #texts = new Map<Value, string>();
   readonly #explained = new Map<Context, Set<RuleGroup>>();
 
   constructor(traces: Traces) {
@@ -84,11 +87,23 @@ export class Explainer {
       : { ...base, values, because };
   }
 
+  #short(value: Value | undefined): string {
+    if (value === undefined) return "undefined";
+    if (typeof value !== "object" || value === null) return shortText(value);
+    // Large documents come up again and again.
+    let text = this.#texts.get(value);
+    if (text === undefined) {
+      text = shortText(value);
+      this.#texts.set(value, text);
+    }
+    return text;
+  }
+
   #values(view: StatementView, context: Context, frame: Frame): ShownValue[] {
     return view.shown.map(({ text, node, code }) => {
       const value = this.#attempt(() => code(context, frame));
       if (value instanceof CaiError) return { term: text, value: "undefined", note: plain(value.message) };
-      if (value !== undefined) return { term: text, value: shortText(value) };
+      if (value !== undefined) return { term: text, value: this.#short(value) };
       const note = node.kind === "ref" ? missingText(this.#traces.program, node, view.home, context, frame) : undefined;
       return note === undefined ? { term: text, value: "undefined" } : { term: text, value: "undefined", note };
     });
@@ -183,50 +198,50 @@ export class Explainer {
     const base = { kind: "rule", file, line, column, source: group.name } as const;
     if (context.isReplaced(group.path)) return { ...base, holds: true, values: [], note: "replaced by with", because: NONE };
     const value = group.value(context);
-    const values = [{ term: group.name, value: value === undefined ? "undefined" : shortText(value) }];
+    const values = [{ term: group.name, value: this.#short(value) }];
     const holds = value !== undefined && value !== false;
     const explained = this.#explained.get(context) ?? new Set();
     this.#explained.set(context, explained);
     if (explained.has(group)) return { ...base, holds, values, note: "explained already", because: NONE };
     explained.add(group);
-    const because =
-      group.kind === "complete" ? this.#clauses(group, [], context, value !== undefined) : this.#contributions(group, context);
+    const because = group.kind === "complete" ? this.#clauses(group, NO_ARGUMENTS, context).because : this.#contributions(group, context);
     return { ...base, holds, values, because };
   }
 
   #call(group: RuleGroup, args: readonly Value[], view: StatementView, context: Context): Reason {
     const { module: file, line, column } = group.at;
-    const name = group.path.slice(view.home.length).join(".");
-    const source = `${name}(${cut(args.map(shortText).join(", "), MAXIMUM_ARGUMENTS_TEXT)})`;
+    const shown = args.map((arg) => this.#short(arg)).join(", ");
+    const source = `${withoutHome(group.name, view.home)}(${cut(shown, MAXIMUM_ARGUMENTS_TEXT)})`;
     const base = { kind: "rule", file, line, column, source } as const;
     if (context.mocks?.has(group.name) === true) return { ...base, holds: true, values: [], note: "replaced by with", because: NONE };
-    const value = group.call(context, args);
-    const values = [{ term: source, value: value === undefined ? "undefined" : shortText(value) }];
-    return {
-      ...base,
-      holds: value !== undefined && value !== false,
-      values,
-      because: this.#clauses(group, args, context, value !== undefined),
-    };
+    const { value, because } = this.#clauses(group, args, context);
+    return { ...base, holds: value !== undefined && value !== false, values: [{ term: source, value: this.#short(value) }], because };
   }
 
   /** The clause that gave a complete rule or a function its value; where none did, all of them and the default. */
-  #clauses(group: RuleGroup, args: readonly Value[], context: Context, hasValue: boolean): readonly Reason[] {
+  #clauses(
+    group: RuleGroup,
+    args: readonly Value[],
+    context: Context,
+  ): { readonly value: Value | undefined; readonly because: readonly Reason[] } {
     const failed: (readonly [TracedBranch, BodyRecord])[] = [];
     for (const rule of group.rules) {
       const start = failed.length;
       for (const traced of this.#traces.branches(rule)) {
         const record = traced.body.run(context, framed(traced.body, args), 1);
         // An `else` counts because the branches before it have no value.
-        if (record.answers.length > 0) {
+        const [answer] = record.answers;
+        if (answer !== undefined) {
           const before = failed.slice(start).flatMap(([one, its]) => this.#clause(one, its, context));
-          return [...before, ...this.#clause(traced, record, context)];
+          return { value: answer.value, because: [...before, ...this.#clause(traced, record, context)] };
         }
         failed.push([traced, record]);
       }
     }
-    const byDefault = hasValue && group.fallback !== undefined ? this.#default(group.fallback) : NONE;
-    return [...byDefault, ...failed.flatMap(([traced, record]) => this.#clause(traced, record, context))];
+    const { fallback } = group;
+    const value = fallback && (group.kind === "complete" ? group.value(context) : group.call(context, args));
+    const byDefault = fallback !== undefined && value !== undefined ? this.#default(fallback) : NONE;
+    return { value, because: [...byDefault, ...failed.flatMap(([traced, record]) => this.#clause(traced, record, context))] };
   }
 
   #default(fallback: RuleCode): readonly Reason[] {
@@ -250,14 +265,14 @@ export class Explainer {
     const given: Reason[] = [];
     const failed: (readonly [TracedBranch, BodyRecord])[] = [];
     for (const traced of group.rules.flatMap((rule) => this.#traces.branches(rule))) {
-      const record = traced.body.run(context, framed(traced.body, []), MAXIMUM_ANSWERS);
+      const record = traced.body.run(context, framed(traced.body, NO_ARGUMENTS), MAXIMUM_ANSWERS);
       if (record.answers.length === 0) failed.push([traced, record]);
       for (const { frame, keys, value } of record.answers) {
         given.push(
           ...this.#one(() => {
             const base = this.#placed("answer", true, traced.branch.at);
             const path = keys.map((key) => `[${shortText(key)}]`).join("");
-            const values = [{ term: `${group.name}${path}`, value: shortText(value) }];
+            const values = [{ term: `${group.name}${path}`, value: this.#short(value) }];
             return { ...base, values, because: this.#held(traced.body, frame, context) };
           }),
         );

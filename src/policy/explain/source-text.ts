@@ -12,6 +12,7 @@ const JOINS_LAST = /^(?:[=<>+*/%&|:]|(?:in|with|as)\b)/;
 /** Finds the text of statements and heads by their positions. */
 export class SourceText {
   readonly #sources: Map<string, string>;
+  readonly #heads = new WeakMap<Position, string>();
   readonly #hasQuery: boolean;
   readonly #lines = new Map<string, readonly number[]>();
 
@@ -35,7 +36,12 @@ export class SourceText {
 
   /** @returns the head that starts at a position, without the body */
   head(at: Position): string {
-    return cut(headText(this.#from(at)), MAXIMUM_SHOWN);
+    let head = this.#heads.get(at);
+    if (head === undefined) {
+      head = cut(headText(this.#from(at)), MAXIMUM_SHOWN);
+      this.#heads.set(at, head);
+    }
+    return head;
   }
 
   #from({ module, line, column }: Position): string {

@@ -70,7 +70,8 @@ export function refText(node: Node & { readonly kind: "ref" }, length: number, h
   return node.root === "data" ? withoutHome(text, home) : text;
 }
 
-function withoutHome(text: string, home: readonly string[]): string {
+/** @returns a name below `data` without the package it stands in */
+export function withoutHome(text: string, home: readonly string[]): string {
   const prefix = `${["data", ...home].join(".")}.`;
   return home.length > 0 && text.startsWith(prefix) ? text.slice(prefix.length) : text;
 }
