@@ -1,8 +1,10 @@
 export { type Appraisal, type AppraisalRequest, appraise } from "./appraisal.ts";
 export { type AssuranceLevel, assurance, type ReferenceValues } from "./assurance.ts";
+export { checkPolicy, type Finding, type LintId } from "./check/index.ts";
 export {
   type CoverageRun,
   coverage,
+  type ExplainOptions,
   type Explanation,
   explainQuery,
   type FileCoverage,
