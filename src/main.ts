@@ -64,6 +64,7 @@ const tree: Group = {
         set: { summary: "put a resource or attestation policy in force", load: () => import("./roles/owner/commands/policy-set.ts") },
         get: { summary: "print a policy in force", load: () => import("./roles/owner/commands/policy-get.ts") },
         ls: { summary: "list policies, and the templates that cai brings", load: () => import("./roles/owner/commands/policy-ls.ts") },
+        check: { summary: "find mistakes in policies without running them", load: () => import("./roles/owner/commands/policy-check.ts") },
         test: { summary: "run the tests of policies in a folder", load: () => import("./roles/owner/commands/policy-test.ts") },
         fmt: { summary: "lay policies out in one style", load: () => import("./roles/owner/commands/policy-fmt.ts") },
         explain: {

@@ -82,6 +82,11 @@ export const policyErrors = {
     cause: "the manufacturer revoked the platform's security version",
     remedy: "update the platform's firmware and microcode",
   },
+  "policy.check-failed": {
+    exit: 1,
+    cause: "a policy does not compile, or breaks a rule of the version of the language that was asked for",
+    remedy: "read the report: each finding has its line, column and a hint",
+  },
   "policy.not-formatted": {
     exit: 1,
     cause: "a policy has another layout than `cai policy fmt` gives it",
