@@ -140,6 +140,14 @@ describe("a negation over a claim that a platform may lack", () => {
   });
 });
 
+test("a test that expects a denial is no negation that lets anything through", () => {
+  const denial = "not allow with input as {}";
+  expect(said(`default allow := false\nallow if input.a == 1\ntest_denies if ${denial}`)).toEqual([]);
+  expect(said(`default allow := false\nallow if input.a == 1\nother if ${denial}`)).toEqual(["warning lint.negation-of-input 4:10"]);
+  const text = `package policy_test\nimport data.policy.allow\ndenies(x) if not allow with input as x\ntest_denies if denies({})`;
+  expect(checkPolicy([{ name: "p_test.rego", text }])).toEqual([]);
+});
+
 describe("a test that an event is in the log", () => {
   test.each([
     ["some … in", `x if { some e in ${LOG}; e.details.data.operation == "load_config"; e.details.data.content == "a" }`],
