@@ -68,7 +68,7 @@ describe("cai policy eval", () => {
   test("offers the inputs that cai brings where they are asked for", async () => {
     const query = "x := {p | data.fixtures[p]}";
     expect(await answers(POLICY, "-q", query, "--fixtures")).toEqual([
-      { x: ["csv", "nvidia", "sample", "sgx", "snp", "system", "tdx", "tpm"] },
+      { x: ["csv", "hygondcu", "hygontpm", "nvidia", "sample", "se", "sgx", "snp", "system", "tdx", "tpm"] },
     ]);
     expect(await answers(POLICY, "-q", query)).toEqual([{ x: [] }]);
   });
