@@ -3,7 +3,6 @@ import type { Eval } from "./code.ts";
 import type { Context } from "./context.ts";
 import type { Generator } from "./generator.ts";
 import type { Node } from "./ir.ts";
-import { unknownFunction } from "./names.ts";
 import type { Plan } from "./plan.ts";
 import { errorAt, type Position } from "./position.ts";
 import { iterateStep } from "./unify-code.ts";
@@ -36,7 +35,7 @@ export function callCode(generator: Generator, node: Call, plan: Plan): Eval | n
 
 type Target = (context: Context, args: readonly Value[]) => Value | undefined;
 
-/** @throws CaiError `policy.compile-error` for an unknown function or a wrong number of arguments */
+/** @throws CaiError `policy.compile-error` for a wrong number of arguments */
 function targetCode(generator: Generator, name: string, count: number, at: Position): Target {
   const group = generator.program.functionNamed(name);
   if (group !== undefined) {
@@ -44,8 +43,7 @@ function targetCode(generator: Generator, name: string, count: number, at: Posit
     generator.owner?.dependencies.add(group);
     return (context, args) => group.call(context, args);
   }
-  const builtin = generator.program.builtinNamed(name);
-  if (builtin === undefined) throw unknownFunction(name, generator.program.functionNames(), at);
+  const builtin = generator.program.builtinNamed(name)!;
   const [least, most] = builtin.arity;
   if (count < least || count > most) {
     const expected = least === most ? String(least) : `${least} to ${most}`;

@@ -10,6 +10,7 @@ import { tokens } from "./jwt.ts";
 import { numbers } from "./numbers.ts";
 import { objects } from "./objects.ts";
 import { operators } from "./operators.ts";
+import { outputs } from "./output.ts";
 import { references } from "./reference.ts";
 import { regexes } from "./regex.ts";
 import { versions } from "./semver.ts";
@@ -33,6 +34,7 @@ export const builtins: Builtins = {
   ...numbers,
   ...objects,
   ...operators,
+  ...outputs,
   ...patches,
   ...references,
   ...regexes,

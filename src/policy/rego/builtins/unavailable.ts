@@ -4,6 +4,8 @@ const REASONS: { readonly [name: string]: string } = {
   query_artifact_server: "a policy reaches no network",
   "net.lookup_ip_addr": "a policy reaches no network",
   "opa.runtime": "a policy sees no environment",
+  "rego.metadata.": "comments are not kept",
+  "yaml.": "documents are JSON here",
   "rego.parse_module": "a policy does not read policies",
   "rand.intn": "chance would make a decision unrepeatable",
   "uuid.rfc4122": "chance would make a decision unrepeatable",

@@ -23,8 +23,7 @@ function described(hex: string): Value {
   const version = field(12, 13);
   const base = { variant: variantOf(field(16, 18)), version };
   if (version !== 1 && version !== 2) return base;
-  const low = version === 2 ? "00000000" : hex.slice(0, 8);
-  const ticks = BigInt(`0x${hex.slice(13, 16)}${hex.slice(8, 12)}${low}`);
+  const ticks = BigInt(`0x${hex.slice(13, 16)}${hex.slice(8, 12)}${hex.slice(0, 8)}`);
   const timed = {
     ...base,
     clocksequence: field(16, 20) & 0x3fff,
