@@ -5,13 +5,20 @@ import { Explainer } from "./explainer.ts";
 import type { Explanation, Reason } from "./explanation.ts";
 import { Traces } from "./traces.ts";
 
+export interface ExplainOptions extends EvaluateOptions {
+  /** most reasons that are given; 100 by default, which keeps the cost near that of the evaluation */
+  readonly reasons?: number;
+}
+
+const DEFAULT_REASONS = 100;
+
 const traces = new WeakMap<Policy, Traces>();
 
 /**
  * Evaluates a query and says why it came out as it did: for what is false or undefined the statements that failed, as deep as the rules
  * and functions go that they depend on, with the values they compared; for what is true the statements that carried it.
  *
- * The evaluation is the usual one; afterwards the bodies that decided run once more with marks between their statements. At most 200
+ * The evaluation is the usual one; afterwards the bodies that decided run once more with marks between their statements. At most 100
  * reasons, 10 rules or functions deep, within the same limits as the evaluation. Values are shortened, but they are what the policy
  * reads: an explanation is for the operator, never for the peer whose claims are judged.
  *
@@ -19,24 +26,21 @@ const traces = new WeakMap<Policy, Traces>();
  * @param query   a path such as `data.policy.allow`, or any body
  * @throws CaiError what `Policy.evaluate` throws: where the evaluation ends with an error, that is the reason
  */
-export function explainQuery(policy: Policy, query: string, options: EvaluateOptions = {}): Explanation {
+export function explainQuery(policy: Policy, query: string, options: ExplainOptions = {}): Explanation {
   if (!(policy instanceof CompiledPolicy)) throw new TypeError("expected a policy of compilePolicy");
-  let own = traces.get(policy);
-  if (own === undefined) {
-    own = new Traces(policy);
-    traces.set(policy, own);
-  }
-  const { body, value: code } = own.query(query);
-  const explainer = new Explainer(own);
+  const own = traces.get(policy) ?? new Traces(policy);
+  traces.set(policy, own);
+  const explainer = new Explainer(own, options.reasons ?? DEFAULT_REASONS);
   return policy.run(options, query, (context) => {
-    const record = body.run(context, new Array(body.layout.size), 1);
-    const reasons = explainer.body(body, record, context);
-    const { truncated } = explainer;
+    const { body, value: code } = own.query(query);
     if (code === undefined) {
-      return { query, outcome: record.answers.length > 0 ? "value" : "undefined", reasons, truncated };
+      const record = body.run(context, new Array(body.layout.size), 1);
+      const reasons = explainer.body(body, record, context);
+      return { query, outcome: record.answers.length > 0 ? "value" : "undefined", reasons, truncated: explainer.truncated };
     }
     const value = code(context, new Array(body.layout.size));
-    const asked = { query, reasons: unwrapped(reasons), truncated };
+    const reasons = unwrapped(explainer.run(body, context));
+    const asked = { query, reasons, truncated: explainer.truncated };
     if (value === undefined) return { ...asked, outcome: "undefined" };
     return { ...asked, outcome: value === true ? "true" : value === false ? "false" : "value", value: toJson(value) };
   });

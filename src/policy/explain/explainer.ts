@@ -11,7 +11,6 @@ import { cut, plain, shortText } from "./short-text.ts";
 import type { Link, StatementView } from "./statement-view.ts";
 import type { TracedBranch, Traces } from "./traces.ts";
 
-const MAXIMUM_REASONS = 200;
 /** Rules and functions inside one another. */
 const MAXIMUM_DEPTH = 10;
 const MAXIMUM_ANSWERS = 3;
@@ -21,23 +20,27 @@ const MAXIMUM_ARGUMENTS_TEXT = 80;
 const NONE: readonly Reason[] = [];
 const NO_ARGUMENTS: readonly Value[] = [];
 
-/**
- * Finds the reasons of one evaluation. It runs the traced code of what decided, and nothing else: rules that were evaluated before are
- * read from the context.
- */
+/** Finds the reasons of one evaluation. It runs the traced code of what decided; rules that have a value are read from the context. */
 export class Explainer {
   truncated = false;
   readonly #traces: Traces;
-  #left = MAXIMUM_REASONS;
+  #left: number;
   #depth = 0;
   readonly #texts = new Map<Value, string>();
   readonly #explained = new Map<Context, Set<RuleGroup>>();
 
-  constructor(traces: Traces) {
+  /** @param reasons  most reasons that are given */
+  constructor(traces: Traces, reasons: number) {
     this.#traces = traces;
+    this.#left = reasons;
   }
 
-  /** Why a body has answers, or which statement it has none for. */
+  /** Runs a body once and says why it has an answer, or which statement it has none for. */
+  run(body: TracedBody, context: Context): readonly Reason[] {
+    return this.#within(() => this.body(body, body.run(context, framed(body, NO_ARGUMENTS), 1), context), NONE);
+  }
+
+  /** The same of a run that was made. */
   body(body: TracedBody, record: BodyRecord, context: Context): readonly Reason[] {
     const [answer] = record.answers;
     if (answer !== undefined) return this.#held(body, answer.frame, context);
@@ -58,15 +61,20 @@ export class Explainer {
       return NONE;
     }
     this.#left--;
+    const reason = this.#within(make, undefined);
+    return reason === undefined ? NONE : [reason];
+  }
+
+  /** The evaluation itself had no error and kept its limits; what the search for reasons meets beyond it ends that search only. */
+  #within<T>(work: () => T, otherwise: T): T {
     try {
-      const reason = make();
-      return reason === undefined ? NONE : [reason];
+      return work();
     } catch (error) {
-      if (error instanceof CaiError && error.id === "policy.eval-error") return NONE;
+      if (error instanceof CaiError && error.id === "policy.eval-error") return otherwise;
       if (!(error instanceof RangeError) && !(error instanceof CaiError && error.id === "policy.limit-exceeded")) throw error;
       this.#left = 0;
       this.truncated = true;
-      return NONE;
+      return otherwise;
     }
   }
 

@@ -1,37 +1,53 @@
 import type { Context, Frame } from "../rego/context.ts";
 import type { Node } from "../rego/ir.ts";
-import { nodeText, refText } from "../rego/node-text.ts";
+import { refText } from "../rego/node-text.ts";
 import type { Program } from "../rego/program.ts";
 import { isObject, iterate, member, sizeOf, typeName, type Value } from "../rego/value.ts";
 import { shortText } from "./short-text.ts";
 
 const MAXIMUM_KEYS = 6;
 
+interface Walked {
+  readonly value?: Value;
+  readonly note?: string;
+}
+
 type Ref = Node & { readonly kind: "ref" };
 
 /** @returns where the path of a ref without a value ends, in words; undefined where that cannot be said shortly */
 export function missingText(program: Program, node: Ref, home: readonly string[], context: Context, frame: Frame): string | undefined {
+  return walk(program, node, home, context, frame).note;
+}
+
+/** Follows a ref step by step. */
+function walk(program: Program, node: Ref, home: readonly string[], context: Context, frame: Frame): Walked {
   let value: Value | undefined;
   let start = 0;
   if (node.root === "input") {
-    if (context.input === undefined) return "there is no input";
+    if (context.input === undefined) return { note: "there is no input" };
     value = context.input;
   } else if (node.root === "data") {
     const rule = ruleOf(program, node);
-    if (rule === "package") return undefined;
+    if (rule === "package") return {};
     value = rule === undefined ? context.data : rule.tree.value(context);
     start = rule?.length ?? 0;
   } else if (node.root.kind === "local") value = frame[node.root.local.slot] as Value | undefined;
   for (let i = start; i < node.path.length && value !== undefined; i++) {
     const step = node.path[i]!;
-    const key = step.kind === "value" ? step.value : step.kind === "local" ? (frame[step.local.slot] as Value | undefined) : undefined;
+    const key = keyOf(step);
     const name = refText(node, i, home);
-    if (key === undefined) return `${name} is ${shortText(value)}`;
+    if (key === undefined) return { note: `${name} is ${shortText(value)}` };
     const next = member(value, key);
-    if (next === undefined) return `${name} ${contents(value)}, not ${step.kind === "local" ? shortText(key) : nodeText(step, home)}`;
+    if (next === undefined) return { note: `${name} ${contents(value)}, not ${shortText(key)}` };
     value = next;
   }
-  return undefined;
+  return value === undefined ? {} : { value };
+
+  function keyOf(step: Node): Value | undefined {
+    if (step.kind === "value") return step.value;
+    if (step.kind === "local") return frame[step.local.slot] as Value | undefined;
+    return step.kind === "ref" ? walk(program, step, home, context, frame).value : undefined;
+  }
 }
 
 function contents(value: Value): string {

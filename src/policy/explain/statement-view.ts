@@ -4,7 +4,7 @@ import type { Node, Statement } from "../rego/ir.ts";
 import { nodeText } from "../rego/node-text.ts";
 import type { Plan } from "../rego/plan.ts";
 import type { RuleGroup } from "../rego/rule-group.ts";
-import { overrideCode } from "../rego/statement-code.ts";
+import { outputOf, overrideCode } from "../rego/statement-code.ts";
 import { headless, TracedBody } from "../rego/trace.ts";
 import { unifyCode } from "../rego/unify-code.ts";
 import { rulesOf } from "./rule-links.ts";
@@ -41,7 +41,6 @@ export class StatementView {
   readonly line: number;
   readonly column: number;
   readonly source: string;
-  readonly statement: Statement;
   readonly shown: readonly ShownTerm[];
   readonly links: readonly Link[];
   /** the statement inside a negation, as a body of its own */
@@ -58,7 +57,6 @@ export class StatementView {
    */
   constructor(traces: Traces, body: TracedBody, statement: Statement, before: Plan, known: Plan) {
     const { at } = statement;
-    this.statement = statement;
     this.file = at.module;
     this.line = at.line;
     this.column = at.column;
@@ -70,8 +68,10 @@ export class StatementView {
       return overrideCode(body.generator, override, value ?? undefined);
     });
     const negated = statement.kind === "not" ? statement.statement : undefined;
-    const hidden = saidElsewhere(statement, before, known);
-    const nodes = negated === undefined ? termsOf(statement).flatMap(subterms) : [];
+    const output = statement.kind === "expression" ? outputOf(traces.program, statement.term) : undefined;
+    const plain: Statement = output === undefined ? statement : { at, overrides: statement.overrides, kind: "unify", ...output };
+    const hidden = saidElsewhere(plain, before, known);
+    const nodes = negated === undefined ? termsOf(plain).flatMap(subterms) : [];
     const shown = new Map<string, ShownTerm>();
     const links: Link[] = [];
     for (const node of nodes) {
