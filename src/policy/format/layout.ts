@@ -52,8 +52,9 @@ export class Layout {
 
   place(): readonly PlacedToken[] {
     for (const [i, token] of this.#tokens.entries()) {
-      if (token.kind === "symbol" && token.text === ";" && this.#dropsSemicolon(i)) this.#forceLine = true;
-      else this.#put(token, i);
+      if (!isSymbol(token, ";") || !this.#dropsSemicolon(i)) this.#put(token, i);
+      // At the end of a body that stays on its line, nothing comes in the place of the semicolon.
+      else this.#forceLine = this.#bracket?.isOpened ?? true;
     }
     return this.#placed;
   }
@@ -100,7 +101,8 @@ export class Layout {
 
   /** A semicolon goes where a line end can stand for it: not before what would then go on with the line before. */
   #dropsSemicolon(i: number): boolean {
-    if (!this.#inStatements) return false;
+    // After such a word the line end would make a keyword of what is a variable.
+    if (!this.#inStatements || (this.#last?.kind === "word" && PREFIX_WORDS.has(this.#last.text))) return false;
     if (this.#bracket !== undefined && !this.#bracket.isOpened) return this.#tokens[this.#nextSignificant(i)]?.text === "}";
     const at = this.#nextSignificant(i);
     const next = this.#tokens[at];
@@ -154,7 +156,7 @@ export class Layout {
     const last = this.#last;
     if (last === undefined) return false;
     if (last.kind === "word" && (last.text === "if" || last.text === "else")) return true;
-    if (token.newlines > 0 && this.#brackets.length > 0) return false;
+    if ((token.newlines > 0 || this.#forceLine) && this.#brackets.length > 0) return false;
     return this.#inStatements && this.#isOperand(last, token);
   }
 

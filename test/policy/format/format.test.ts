@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import fc from "fast-check";
+import { scan } from "../../../src/policy/format/scanner.ts";
 import { formatPolicy, templates } from "../../../src/policy/index.ts";
 import { parseModule } from "../../../src/policy/rego/module-parser.ts";
 import { CaiError } from "../../../src/system/index.ts";
@@ -59,6 +60,9 @@ describe("the layout of a policy", () => {
       "# one  \np := 1   # two\nq if { # three\n# four\nx; # five\ny\n}",
       "# one\np := 1 # two\nq if { # three\n\t# four\n\tx # five\n\ty\n}\n",
     ],
+    ["a semicolon before a collection", 'p if { x;{"a":1} = y }', 'p if {\n\tx\n\t{"a": 1} = y\n}\n'],
+    ["a semicolon at the end of a body", "p if { every x in y { x; } }", "p if { every x in y { x } }\n"],
+    ["a semicolon after a variable that is also a keyword", "p if { some; x }", "p if {\n\tsome;\n\tx\n}\n"],
     ["calls of contains", 'p if { x; contains(y, "z")\n}', 'p if {\n\tx\n\tcontains(y, "z")\n}\n'],
     ["semicolons between rules", "p := 1; q := 2", "p := 1\nq := 2\n"],
     ["a semicolon before a sign", "p if { x;-1 < y }", "p if {\n\tx;\n\t-1 < y\n}\n"],
@@ -103,14 +107,16 @@ function conformanceModules(): string[] {
       ({ modules }) => modules ?? [],
     ),
   );
-  return [...new Set(texts)].filter((text) => {
-    try {
-      return parseModule("p", text) !== undefined;
-    } catch (error) {
-      if (error instanceof CaiError) return false;
-      throw error;
-    }
-  });
+  return [...new Set(texts)].filter(parses);
+}
+
+function parses(text: string): boolean {
+  try {
+    return parseModule("p", text) !== undefined;
+  } catch (error) {
+    if (error instanceof CaiError) return false;
+    throw error;
+  }
 }
 
 describe.skipIf(!existsSync(folder))("every module of the conformance cases (skipped where there are no vectors)", () => {
@@ -135,6 +141,27 @@ describe.skipIf(!existsSync(folder))("every module of the conformance cases (ski
         },
       ),
       { numRuns: 500 },
+    );
+  });
+
+  test("means the same where words are lost, doubled or moved to other lines and it still parses", () => {
+    const separators = [" ", "\n", "; ", "  # c\n", "", "\n\n"];
+    fc.assert(
+      fc.property(fc.constantFrom(...modules), fc.infiniteStream(fc.nat(4799)), (text, numbers) => {
+        const tokens = scan(text);
+        const changed = tokens.map((token, i) => {
+          const number: number = numbers.next().value;
+          const kept = token.newlines > 0 ? "\n".repeat(Math.min(token.newlines, 2)) : token.spaced ? " " : "";
+          const before = number % 40 === 0 ? separators[number % separators.length]! : kept;
+          const end = token.kind === "comment" ? "\n" : "";
+          if (number % 60 === 1) return "";
+          return `${number % 80 === 2 ? `${before}${tokens[(i * 7) % tokens.length]!.text}` : ""}${before}${token.text}${end}`;
+        });
+        const joined = changed.join("");
+        fc.pre(parses(joined));
+        expectSame(joined);
+      }),
+      { numRuns: 1_000 },
     );
   });
 });
