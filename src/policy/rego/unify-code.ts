@@ -103,7 +103,7 @@ function storeCode(value: Eval, slot: number): (...args: Parameters<Eval>) => bo
 }
 
 /** Matches a pattern with what stands in a slot. */
-export function matchSlot(generator: Generator, pattern: Node, slot: number, plan: Plan): boolean {
+function matchSlot(generator: Generator, pattern: Node, slot: number, plan: Plan): boolean {
   if (!plan.isPattern(pattern)) return unifyCode(generator, pattern, { kind: "slot", slot, at: pattern.at }, plan);
   if (pattern.kind === "local") return matchValue(generator, pattern, (_, frame) => frame[slot] as Value, plan);
   if (pattern.kind === "array") {
