@@ -6,6 +6,8 @@ import { readInput } from "./input.ts";
 
 /** The longest policy that the engine takes. */
 const MAX_POLICY = 1024 * 1024;
+/** Bytes of all policies of one call together; one policy takes far less. */
+const MAX_TOTAL = 16 * 1024 * 1024;
 /** Files below one folder that are looked at. */
 const MAX_FILES = 10_000;
 const STANDARD_INPUT = "standard input";
@@ -19,7 +21,14 @@ const STANDARD_INPUT = "standard input";
 export async function readModules(paths: readonly string[]): Promise<PolicyModule[]> {
   const files = new Set(paths.flatMap((path) => (isFolder(path) ? regoFiles(path) : [path])));
   const modules: PolicyModule[] = [];
-  for (const file of files) modules.push({ name: file === "-" ? STANDARD_INPUT : file, text: await readModule(file) });
+  let total = 0;
+  for (const file of files) {
+    const text = await readModule(file);
+    total += text.length;
+    if (total > MAX_TOTAL)
+      throw new CaiError("cli.input-unreadable", "the policies are too large", { expected: `at most ${MAX_TOTAL} bytes in all` });
+    modules.push({ name: file === "-" ? STANDARD_INPUT : file, text });
+  }
   return modules;
 }
 
