@@ -3,6 +3,7 @@ import { toJson } from "../rego/json-output.ts";
 import type { EvaluateOptions, Policy } from "../rego/policy.ts";
 import { Explainer } from "./explainer.ts";
 import type { Explanation, Reason } from "./explanation.ts";
+import { GroupRuns } from "./group-runs.ts";
 import { Traces } from "./traces.ts";
 
 export interface ExplainOptions extends EvaluateOptions {
@@ -30,20 +31,31 @@ export function explainQuery(policy: Policy, query: string, options: ExplainOpti
   if (!(policy instanceof CompiledPolicy)) throw new TypeError("expected a policy of compilePolicy");
   const own = traces.get(policy) ?? new Traces(policy);
   traces.set(policy, own);
-  const explainer = new Explainer(own, options.reasons ?? DEFAULT_REASONS);
+  const runs = new GroupRuns(own);
+  const explainer = new Explainer(own, runs, options.reasons ?? DEFAULT_REASONS);
   return policy.run(options, query, (context) => {
     const { body, value: code } = own.query(query);
     if (code === undefined) {
       const record = body.run(context, new Array(body.layout.size), 1);
-      const reasons = explainer.body(body, record, context);
+      const reasons = traced(own, runs, () => explainer.run(body, context));
       return { query, outcome: record.answers.length > 0 ? "value" : "undefined", reasons, truncated: explainer.truncated };
     }
     const value = code(context, new Array(body.layout.size));
-    const reasons = unwrapped(explainer.run(body, context));
+    const reasons = unwrapped(traced(own, runs, () => explainer.run(body, context)));
     const asked = { query, reasons, truncated: explainer.truncated };
     if (value === undefined) return { ...asked, outcome: "undefined" };
     return { ...asked, outcome: value === true ? "true" : value === false ? "false" : "value", value: toJson(value) };
   });
+}
+
+/** Has the functions that traced code calls run traced too. */
+function traced<T>(own: Traces, runs: GroupRuns, work: () => T): T {
+  own.runs = runs;
+  try {
+    return work();
+  } finally {
+    own.runs = undefined;
+  }
 }
 
 /** Of a query that only names rules, the rules are the reasons. */

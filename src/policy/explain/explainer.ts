@@ -6,6 +6,7 @@ import type { RuleCode, RuleGroup } from "../rego/rule-group.ts";
 import type { BodyRecord, TracedBody } from "../rego/trace.ts";
 import { equal, iterate, sizeOf, type Value } from "../rego/value.ts";
 import type { Reason, ShownValue } from "./explanation.ts";
+import type { BranchRun, GroupRun, GroupRuns } from "./group-runs.ts";
 import { missingText } from "./missing.ts";
 import { cut, plain, shortText } from "./short-text.ts";
 import type { Link, StatementView } from "./statement-view.ts";
@@ -24,20 +25,22 @@ const NO_ARGUMENTS: readonly Value[] = [];
 export class Explainer {
   truncated = false;
   readonly #traces: Traces;
+  readonly #runs: GroupRuns;
   #left: number;
   #depth = 0;
   readonly #texts = new Map<Value, string>();
   readonly #explained = new Map<Context, Set<RuleGroup>>();
 
   /** @param reasons  most reasons that are given */
-  constructor(traces: Traces, reasons: number) {
+  constructor(traces: Traces, runs: GroupRuns, reasons: number) {
     this.#traces = traces;
+    this.#runs = runs;
     this.#left = reasons;
   }
 
   /** Runs a body once and says why it has an answer, or which statement it has none for. */
   run(body: TracedBody, context: Context): readonly Reason[] {
-    return this.#within(() => this.body(body, body.run(context, framed(body, NO_ARGUMENTS), 1), context), NONE);
+    return this.#within(() => this.body(body, body.run(context, new Array(body.layout.size), 1), context), NONE);
   }
 
   /** The same of a run that was made. */
@@ -212,7 +215,8 @@ export class Explainer {
     this.#explained.set(context, explained);
     if (explained.has(group)) return { ...base, holds, values, note: "explained already", because: NONE };
     explained.add(group);
-    const because = group.kind === "complete" ? this.#clauses(group, NO_ARGUMENTS, context).because : this.#contributions(group, context);
+    const because =
+      group.kind === "complete" ? this.#clauses(group, this.#runs.run(group, context, NO_ARGUMENTS)) : this.#contributions(group, context);
     return { ...base, holds, values, because };
   }
 
@@ -222,34 +226,18 @@ export class Explainer {
     const source = `${withoutHome(group.name, view.home)}(${cut(shown, MAXIMUM_ARGUMENTS_TEXT)})`;
     const base = { kind: "rule", file, line, column, source } as const;
     if (context.mocks?.has(group.name) === true) return { ...base, holds: true, values: [], note: "replaced by with", because: NONE };
-    const { value, because } = this.#clauses(group, args, context);
+    const run = this.#runs.ofCall(group, context, args);
+    const { value } = run;
+    const because = this.#clauses(group, run);
     return { ...base, holds: value !== undefined && value !== false, values: [{ term: source, value: this.#short(value) }], because };
   }
 
   /** The clause that gave a complete rule or a function its value; where none did, all of them and the default. */
-  #clauses(
-    group: RuleGroup,
-    args: readonly Value[],
-    context: Context,
-  ): { readonly value: Value | undefined; readonly because: readonly Reason[] } {
-    const failed: (readonly [TracedBranch, BodyRecord])[] = [];
-    for (const rule of group.rules) {
-      const start = failed.length;
-      for (const traced of this.#traces.branches(rule)) {
-        const record = traced.body.run(context, framed(traced.body, args), 1);
-        // An `else` counts because the branches before it have no value.
-        const [answer] = record.answers;
-        if (answer !== undefined) {
-          const before = failed.slice(start).flatMap(([one, its]) => this.#clause(one, its, context));
-          return { value: answer.value, because: [...before, ...this.#clause(traced, record, context)] };
-        }
-        failed.push([traced, record]);
-      }
-    }
-    const { fallback } = group;
-    const value = fallback && (group.kind === "complete" ? group.value(context) : group.call(context, args));
-    const byDefault = fallback !== undefined && value !== undefined ? this.#default(fallback) : NONE;
-    return { value, because: [...byDefault, ...failed.flatMap(([traced, record]) => this.#clause(traced, record, context))] };
+  #clauses(group: RuleGroup, { failed, before, held, isDefault, context }: GroupRun): readonly Reason[] {
+    const explained = (runs: readonly BranchRun[]) => runs.flatMap(([traced, record]) => this.#clause(traced, record, context));
+    // An `else` counts because the branches before it have no value.
+    if (held !== undefined) return [...explained(before), ...explained([held])];
+    return [...(isDefault && group.fallback !== undefined ? this.#default(group.fallback) : NONE), ...explained(failed)];
   }
 
   #default(fallback: RuleCode): readonly Reason[] {
@@ -273,7 +261,7 @@ export class Explainer {
     const given: Reason[] = [];
     const failed: (readonly [TracedBranch, BodyRecord])[] = [];
     for (const traced of group.rules.flatMap((rule) => this.#traces.branches(rule))) {
-      const record = traced.body.run(context, framed(traced.body, NO_ARGUMENTS), MAXIMUM_ANSWERS);
+      const record = traced.body.run(context, new Array(traced.body.layout.size), MAXIMUM_ANSWERS);
       if (record.answers.length === 0) failed.push([traced, record]);
       for (const { frame, keys, value } of record.answers) {
         given.push(
@@ -292,10 +280,4 @@ export class Explainer {
   #placed<K extends Reason["kind"]>(kind: K, holds: boolean, at: Position) {
     return { kind, holds, file: at.module, line: at.line, column: at.column, source: this.#traces.texts.head(at) } as const;
   }
-}
-
-function framed(body: TracedBody, args: readonly Value[]): Frame {
-  const frame: Frame = new Array(body.layout.size);
-  for (let i = 0; i < args.length; i++) frame[i + 1] = args[i];
-  return frame;
 }

@@ -90,7 +90,17 @@ export class StatementView {
     const inherit = (_: unknown, inner: Plan) => inner.adoptVariables(known);
     const { program } = traces;
     const { layout } = body;
-    this.negated = negated && new TracedBody({ program, layout, statements: [negated], at, head: headless(at), before: inherit });
+    this.negated =
+      negated &&
+      new TracedBody({
+        program,
+        layout,
+        statements: [negated],
+        at,
+        head: headless(at),
+        before: inherit,
+        functionCode: traces.functionCode,
+      });
     this.every = statement.kind === "every" ? everyParts(traces, body, statement, known) : undefined;
   }
 
@@ -139,6 +149,7 @@ export class StatementView {
         at: node.at,
         head: { keys: node.key === undefined ? [] : [node.key], value: node.value },
         before: (_, inner) => inner.adoptVariables(known),
+        functionCode: traces.functionCode,
       });
     return [
       {
@@ -218,6 +229,7 @@ function everyParts(
     statements: statement.body,
     at: statement.at,
     head: headless(statement.at),
+    functionCode: traces.functionCode,
     before: (own, plan) => {
       plan.adoptVariables(known);
       const { key, value } = statement;

@@ -1,3 +1,4 @@
+import type { Target } from "../rego/call-code.ts";
 import type { Eval } from "../rego/code.ts";
 import type { CompiledPolicy } from "../rego/compiled-policy.ts";
 import { Generator } from "../rego/generator.ts";
@@ -7,9 +8,10 @@ import { Plan } from "../rego/plan.ts";
 import type { Position } from "../rego/position.ts";
 import type { Program } from "../rego/program.ts";
 import { Resolver } from "../rego/resolver.ts";
-import type { RuleCode } from "../rego/rule-group.ts";
+import type { RuleCode, RuleGroup } from "../rego/rule-group.ts";
 import { headless, TracedBody } from "../rego/trace.ts";
 import { matchArguments } from "../rego/unify-code.ts";
+import type { GroupRuns } from "./group-runs.ts";
 import { SourceText } from "./source-text.ts";
 import { StatementView } from "./statement-view.ts";
 
@@ -37,6 +39,11 @@ export class Traces {
   readonly #homes: ReadonlyMap<string, readonly string[]>;
   readonly #branches = new WeakMap<RuleCode, readonly TracedBranch[]>();
   readonly #views = new WeakMap<Statement, { held?: StatementView; failed?: StatementView }>();
+  /** where calls of functions go while an explanation is made */
+  runs: GroupRuns | undefined;
+  readonly functionCode = (group: RuleGroup): Target => {
+    return (context, args) => (this.runs === undefined ? group.call(context, args) : this.runs.call(group, context, args));
+  };
   readonly #queries = new Map<string, TracedQuery>();
 
   constructor({ program }: CompiledPolicy) {
@@ -67,6 +74,7 @@ export class Traces {
       at: branch.at,
       head: { keys: branch.keys, value: branch.element ?? branch.value },
       before: (generator, plan) => matchArguments(generator, rule, plan),
+      functionCode: this.functionCode,
     });
   }
 
@@ -87,7 +95,15 @@ export class Traces {
     const layout = new Layout();
     const { body: statements } = new Resolver({ package: [], imports: [] }, this.program).query(literals, layout);
     const { at } = literals[0]!;
-    const body = new TracedBody({ program: this.program, layout, statements, at, head: headless(at), before: () => {} });
+    const body = new TracedBody({
+      program: this.program,
+      layout,
+      statements,
+      at,
+      head: headless(at),
+      before: () => {},
+      functionCode: this.functionCode,
+    });
     const [statement] = statements;
     const plan = new Plan();
     const isExpression = statements.length === 1 && statement?.kind === "expression" && statement.overrides.length === 0;

@@ -33,7 +33,7 @@ export function callCode(generator: Generator, node: Call, plan: Plan): Eval | n
   });
 }
 
-type Target = (context: Context, args: readonly Value[]) => Value | undefined;
+export type Target = (context: Context, args: readonly Value[]) => Value | undefined;
 
 /** @throws CaiError `policy.compile-error` for a wrong number of arguments */
 function targetCode(generator: Generator, name: string, count: number, at: Position): Target {
@@ -41,7 +41,7 @@ function targetCode(generator: Generator, name: string, count: number, at: Posit
   if (group !== undefined) {
     if (count !== group.arity) throw errorAt("policy.compile-error", at, `${name} takes ${group.arity} arguments, got ${count}`);
     generator.owner?.dependencies.add(group);
-    return (context, args) => group.call(context, args);
+    return generator.functionCode(group);
   }
   const builtin = generator.program.builtinNamed(name)!;
   const [least, most] = builtin.arity;

@@ -1,4 +1,4 @@
-import { callCode } from "./call-code.ts";
+import { callCode, type Target } from "./call-code.ts";
 import { type Eval, type Exec, sequence } from "./code.ts";
 import { collectionCode, comprehensionCode, templateCode } from "./collection-code.ts";
 import { eachLocal, eachLocalOf, type Layout, type Local, type Node, type Statement } from "./ir.ts";
@@ -100,6 +100,11 @@ export class Generator {
       });
     }
     return sequence(plan.steps, last);
+  }
+
+  /** @returns code that calls a function of the policy */
+  functionCode(group: RuleGroup): Target {
+    return (context, args) => group.call(context, args);
   }
 
   /** Appends a statement's code to its body. */

@@ -1,3 +1,4 @@
+import type { Target } from "./call-code.ts";
 import type { Exec } from "./code.ts";
 import type { Context, Frame } from "./context.ts";
 import { Generator } from "./generator.ts";
@@ -5,6 +6,7 @@ import type { Layout, Node, Statement } from "./ir.ts";
 import { Plan } from "./plan.ts";
 import type { Position } from "./position.ts";
 import type { Program } from "./program.ts";
+import type { RuleGroup } from "./rule-group.ts";
 import type { Value } from "./value.ts";
 
 /** A statement in the order in which its body runs. */
@@ -47,11 +49,17 @@ class MarkingGenerator extends Generator {
   readonly placed: PlacedStatement[] = [];
   readonly #body: ReadonlySet<Statement>;
   readonly #mark: (index: number) => Exec;
+  readonly #functionCode: (group: RuleGroup) => Target;
 
-  constructor(program: Program, layout: Layout, body: readonly Statement[], mark: (index: number) => Exec) {
+  constructor({ program, layout, statements, functionCode }: TracedBodyParts, mark: (index: number) => Exec) {
     super(program, layout);
-    this.#body = new Set(body);
+    this.#body = new Set(statements);
+    this.#functionCode = functionCode;
     this.#mark = mark;
+  }
+
+  override functionCode(group: RuleGroup): Target {
+    return this.#functionCode(group);
   }
 
   protected override place(statement: Statement, plan: Plan, code: Plan): void {
@@ -72,6 +80,8 @@ export interface TracedBodyParts {
   readonly head: Head;
   /** plans what stands before the body, such as the patterns of arguments */
   readonly before: (generator: Generator, plan: Plan) => void;
+  /** code that calls a function of the policy */
+  readonly functionCode: (group: RuleGroup) => Target;
 }
 
 /** Code of one body that records how far it comes: the same code as that of evaluation, with marks between the statements. */
@@ -86,7 +96,8 @@ export class TracedBody {
   /** false where no statement is run twice, so that no frame needs a copy */
   readonly #iterates: boolean;
 
-  constructor({ program, layout, statements, at, head, before }: TracedBodyParts) {
+  constructor(parts: TracedBodyParts) {
+    const { layout, statements, at, head, before } = parts;
     this.#slot = layout.allocate();
     this.layout = layout;
     const mark = (index: number): Exec => {
@@ -99,7 +110,7 @@ export class TracedBody {
         return true;
       };
     };
-    const generator = new MarkingGenerator(program, layout, statements, mark);
+    const generator = new MarkingGenerator(parts, mark);
     const plan = new Plan();
     before(generator, plan);
     let finished = plan;
