@@ -11,6 +11,9 @@
 #
 # Every kernel and every command line in the event log has to be listed: with "one of them is", a guest that started another kernel first
 # would pass. The log is believed because the verifier replays it to the signed registers before this policy sees it.
+#
+# By itself this is level L0: the initrd and the rest of the boot may be anything. Compare the registers too, as the template `attestation`
+# does, to demand L1.
 package policy
 
 import rego.v1

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { loadFixtures, type PolicyModule, runTests, type TemplateName, type TestResult, templates } from "../../src/policy/index.ts";
+import {
+  checkPolicy,
+  loadFixtures,
+  type PolicyModule,
+  runTests,
+  type TemplateName,
+  type TestResult,
+  templates,
+} from "../../src/policy/index.ts";
 import type { JsonObject } from "../../src/system/index.ts";
 import attestationTests from "./templates/attestation_test.rego" with { type: "text" };
 import denyAllTests from "./templates/deny-all_test.rego" with { type: "text" };
@@ -31,6 +39,10 @@ describe("the recipes of examples/policies", () => {
     const tests = name.replace(/\.rego$/, "_test.rego");
     const results = tested(modules.filter((module) => module.name === name || module.name === tests));
     expect(results.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test.each(recipes)("$name is checked without a warning", (recipe) => {
+    expect(checkPolicy([recipe]).filter(({ severity }) => severity === "error" || severity === "warning")).toEqual([]);
   });
 
   test.each(recipes)("a test of $name fails where the policy allows or affirms everything", ({ name, text }) => {
