@@ -180,28 +180,33 @@ function expressionOf(element: string): string {
  */
 export function parseTime(layout: string, text: string): CalendarTime {
   if (text.length > MAXIMUM_LAYOUT) throw new BuiltinFailure(`expected a time of at most ${MAXIMUM_LAYOUT} characters`);
+  let at = 0;
+  // Element by element and never back: one expression for the whole layout could be made to try every way to split a text.
+  const take = (pattern: string): string => {
+    const expression = new RegExp(pattern, "y");
+    expression.lastIndex = at;
+    const found = expression.exec(text)?.[0];
+    if (found === undefined) throw new BuiltinFailure("the text does not follow the layout");
+    at += found.length;
+    return found;
+  };
   const elements = elementsOf(layout);
-  let pattern = "^";
+  const parts: [element: string, value: string][] = [];
   for (const [i, { literal, element }] of elements.entries()) {
-    pattern += literal.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+    if (!text.startsWith(literal, at)) throw new BuiltinFailure("the text does not follow the layout");
+    at += literal.length;
     if (element === undefined) continue;
-    const fraction = elements[i + 1]!.literal === "" && /^[.,]/.test(elements[i + 1]!.element ?? "");
-    pattern += `(${expressionOf(element)})${(element === "05" || element === "5") && !fraction ? "(?:[.,](?<fraction>\\d+))?" : ""}`;
+    parts.push([element, take(expressionOf(element))]);
+    const next = elements[i + 1]!;
+    const showsFraction = next.literal === "" && /^[.,]/.test(next.element ?? "");
+    if ((element === "05" || element === "5") && !showsFraction) parts.push([".9", take("(?:[.,]\\d+)?")]);
   }
-  const found = new RegExp(`${pattern}$`).exec(text);
-  if (found === null) throw new BuiltinFailure("the text does not follow the layout");
-  const fraction = found.groups?.["fraction"];
-  // The named group stands right after the seconds, and is no element.
-  const values = found.slice(1);
-  if (found.groups !== undefined) values.splice(elements.findIndex(({ element }) => element === "05" || element === "5") + 1, 1);
-  return assembled(
-    elements.map(({ element }, i) => [element ?? "", values[i] ?? ""] as const),
-    fraction,
-  );
+  if (at < text.length) throw new BuiltinFailure("the text does not follow the layout");
+  return assembled(parts);
 }
 
-function assembled(parts: readonly (readonly [element: string, value: string])[], fraction: string | undefined): CalendarTime {
-  const time = { year: 0, month: 1, day: 1, hour: 0, minute: 0, second: 0, nanosecond: nanoseconds(fraction ?? ""), offset: 0, zone: "" };
+function assembled(parts: readonly (readonly [element: string, value: string])[]): CalendarTime {
+  const time = { year: 0, month: 1, day: 1, hour: 0, minute: 0, second: 0, nanosecond: 0, offset: 0, zone: "" };
   let half: string | undefined;
   let ordinal: number | undefined;
   for (const [element, value] of parts) {
