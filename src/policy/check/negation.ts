@@ -38,18 +38,23 @@ function atNegation(literal: Literal, path: string): Finding {
 
 /** The rules and functions of a module that read the input, directly or through one another. */
 function inputReaders(module: Module): ReadonlySet<string> {
-  const readers = new Set<string>();
-  const reads = (rule: Rule): boolean => {
-    let found = false;
-    eachTermOfRule(rule, (term) => {
-      if (term.kind === "variable") found ||= term.name === "input" || readers.has(term.name);
-      if (term.kind === "call") found ||= readers.has(term.name);
-    });
-    return found;
+  /** the rules that mention a name */
+  const mentioned = new Map<string, Set<string>>();
+  const mention = (name: string, by: string) => {
+    const rules = mentioned.get(name) ?? new Set();
+    mentioned.set(name, rules.add(by));
   };
-  for (let size = -1; size !== readers.size; ) {
-    size = readers.size;
-    for (const rule of module.rules) if (!readers.has(rule.name) && reads(rule)) readers.add(rule.name);
+  for (const rule of module.rules) {
+    eachTermOfRule(rule, (term) => (term.kind === "variable" || term.kind === "call") && mention(term.name, rule.name));
+  }
+  const readers = new Set<string>();
+  const waiting = ["input"];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    for (const reader of mentioned.get(name) ?? []) {
+      if (readers.has(reader)) continue;
+      readers.add(reader);
+      waiting.push(reader);
+    }
   }
   return readers;
 }

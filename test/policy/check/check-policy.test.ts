@@ -185,6 +185,11 @@ describe("what is left over", () => {
     expect(said("x if { some _, v in input.a; v == 1 }\nz := [k | some k; input.b[k]]")).toEqual([]);
   });
 
+  test("a long chain of rules is gone through once", () => {
+    const chain = Array.from({ length: 8000 }, (_, i) => `r${i} := r${i + 1}`).join("\n");
+    expect(said(`${chain}\nr8000 := input.x\ny if { not r0 }`)).toEqual(["warning lint.negation-of-input 8003:8"]);
+  });
+
   test("the level that a policy demands is named", () => {
     const level = (text: string) => /level (L\d)/.exec(checkPolicy([{ name: "p", text }]).at(-1)!.message)?.[1];
     expect(level(templates.attestation)).toBe("L1");

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { compilePolicy } from "../../../src/policy/index.ts";
+import { compilePolicy, parsePolicyJson } from "../../../src/policy/index.ts";
+import { CaiError } from "../../../src/system/index.ts";
 
 /** Terms that have to be equal, as the language itself compares them. */
 const EQUAL: readonly (readonly [string, string])[] = [
@@ -169,4 +170,47 @@ test.each(EQUAL)("%s is %s", (term, value) => {
   const [holds, got, wanted] = policy.evaluateEach(["data.t.holds", "data.t.x", "data.t.wanted"], { now: 1_700_000_000 });
   if (holds !== true) expect(got).toEqual(wanted);
   expect(holds).toBe(true);
+});
+
+const repeated = (text: string, times: number) => `concat("", [c | some i in numbers.range(1, ${times}); c := ${JSON.stringify(text)}])`;
+
+test.each([
+  ["a layout of many fractions", `time.parse_ns(${repeated(".999", 60)}, ${repeated(".1", 80)})`, "policy.eval-error"],
+  ["a layout of many days", `time.parse_ns(${repeated("_2", 100)}, ${repeated("1", 255)})`, "policy.eval-error"],
+  ["braces that never close", `regex.template_match(${repeated("{", 100_000)}, "a", "{", "}")`, "policy.eval-error"],
+  ["all addresses of a protocol", 'net.cidr_expand("::/0")', "policy.limit-exceeded"],
+  [
+    "all paths of a dense graph",
+    "graph.reachable_paths({a: numbers.range(1, 30) | some a in numbers.range(1, 30)}, {1})",
+    "policy.limit-exceeded",
+  ],
+  ["a wide indent", `json.marshal_with_options([[[[[[1]]]]]], {"indent": ${repeated("  ", 1_000_000)}})`, "policy.limit-exceeded"],
+  [
+    "many patches of a long array",
+    'json.patch(numbers.range(1, 1000), [p | some i in numbers.range(1, 20000); p := {"op": "add", "path": "/0", "value": i}])',
+    "policy.limit-exceeded",
+  ],
+])("%s end with an error", (_, term, id) => {
+  try {
+    compilePolicy(`package t\nx := ${term}`).evaluate("data.t.x");
+    expect("no error").toBe(id);
+  } catch (error) {
+    expect(CaiError.from(error).id as string).toBe(id);
+  }
+});
+
+test("integers beyond 2^53 are exact in the JSON text of answers", () => {
+  const policy = compilePolicy('package t\nx := {input.big + 1: {9007199254740993}, "a": 1e3}');
+  const input = parsePolicyJson('{"big": 9007199254740992}');
+  expect(policy.queryJson("y := data.t.x", { input })).toBe('[{"y":{"9007199254740993":[9007199254740993],"a":1000}}]');
+  expect(policy.queryJson("false")).toBe("[]");
+});
+
+test.each(["", "{", "[1e999]", "[".repeat(200_000)])("text that is no JSON is no input", (text) => {
+  try {
+    parsePolicyJson(text);
+    expect("no error").toBe("an error");
+  } catch (error) {
+    expect(["policy.input-invalid", "policy.limit-exceeded"]).toContain(CaiError.from(error).id);
+  }
 });
