@@ -1,4 +1,5 @@
 import { CaiError } from "../../system/index.ts";
+import type { Eval } from "../rego/code.ts";
 import type { Context, Frame } from "../rego/context.ts";
 import { withoutHome } from "../rego/node-text.ts";
 import type { Position } from "../rego/position.ts";
@@ -84,8 +85,12 @@ export class Explainer {
   #statement(body: TracedBody, index: number, holds: boolean, context: Context, frame: Frame): Reason {
     const view = this.#traces.view(body, index, holds);
     const { file, line, column, source } = view;
-    const base = { kind: "statement", holds, file, line, column, source } as const;
     const changed = view.contextOf(context, frame);
+    if (view.isSimple && changed !== undefined) {
+      const values = this.#values(view, changed, frame);
+      return { kind: "statement", holds, file, line, column, source, values, because: this.#links(view, holds, changed, frame) };
+    }
+    const base = { kind: "statement", holds, file, line, column, source } as const;
     if (changed === undefined) return { ...base, values: [], note: "a value after with is undefined", because: NONE };
     if (view.negated !== undefined)
       return { ...base, values: [], because: this.body(view.negated, view.negated.run(changed, frame.slice(), 1), changed) };
@@ -100,8 +105,7 @@ export class Explainer {
 
   #short(value: Value | undefined): string {
     if (value === undefined) return "undefined";
-    if (typeof value !== "object" || value === null) return shortText(value);
-    // Large documents come up again and again.
+    // The same documents and digests come up again and again.
     let text = this.#texts.get(value);
     if (text === undefined) {
       text = shortText(value);
@@ -112,7 +116,7 @@ export class Explainer {
 
   #values(view: StatementView, context: Context, frame: Frame): ShownValue[] {
     return view.shown.map(({ text, node, code }) => {
-      const value = this.#attempt(() => code(context, frame));
+      const value = this.#attempt(code, context, frame);
       if (value instanceof CaiError) return { term: text, value: "undefined", note: plain(value.message) };
       if (value !== undefined) return { term: text, value: this.#short(value) };
       const note = node.kind === "ref" ? missingText(this.#traces.program, node, view.home, context, frame) : undefined;
@@ -129,9 +133,9 @@ export class Explainer {
   }
 
   /** A part of a statement that failed may be one that was never evaluated, and that has an error of its own. */
-  #attempt(work: () => Value | undefined): Value | undefined | CaiError {
+  #attempt(code: Eval, context: Context, frame: Frame): Value | undefined | CaiError {
     try {
-      return work();
+      return code(context, frame);
     } catch (error) {
       if (error instanceof CaiError && error.id === "policy.eval-error") return error;
       throw error;

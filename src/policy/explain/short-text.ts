@@ -62,8 +62,15 @@ function listed<T>(
 }
 
 function quoted(text: string, room: number): string {
-  if (text.length <= room) return plain(JSON.stringify(text));
-  return `${plain(JSON.stringify(text.slice(0, Math.max(room, 8)).replace(/[\ud800-\udbff]$/, "")))}… ${text.length} characters`;
+  if (text.length > room) return `${quote(text.slice(0, Math.max(room, 8)).replace(/[\ud800-\udbff]$/, ""))}… ${text.length} characters`;
+  return quote(text);
+}
+
+/** Most text needs no escapes. */
+const EASY = /^[ !#-[\]-~]*$/;
+
+function quote(text: string): string {
+  return EASY.test(text) ? `"${text}"` : plain(JSON.stringify(text));
 }
 
 /** Characters that would steer a terminal, or turn text around. */

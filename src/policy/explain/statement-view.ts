@@ -126,6 +126,11 @@ export class StatementView {
     return samples;
   }
 
+  /** true where there is one frame to show, and nothing inside */
+  get isSimple(): boolean {
+    return this.#steps.length === 0 && this.negated === undefined && this.every === undefined;
+  }
+
   get iterates(): boolean {
     return this.#steps.length > 0;
   }
