@@ -1,4 +1,3 @@
-import type { AssuranceLevel } from "../assurance.ts";
 import type { Module } from "../rego/syntax.ts";
 import { stringsOf } from "./events.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -11,15 +10,16 @@ const BOOT: readonly (readonly (readonly string[])[])[] = [
 ];
 
 /**
- * The most that a policy can demand by itself (security.md §1.4, I17), from the claims and reference values whose names it reads.
+ * What a policy leaves out of the boot, from the claims and reference values whose names it reads (security.md §1.4, I17). Nothing left
+ * out is level L1. It is never more: no claim proves by itself that a root file system or a configuration is the measured one.
  *
- * @returns `L1` where it compares firmware, kernel, initrd and command line; `L0` otherwise. Never more: no claim proves by itself that
- * a root file system or a configuration is the measured one
+ * @returns the names that are missing in the way of measuring that the policy comes closest to; undefined where it compares no reference
  */
-export function demandedLevel(modules: readonly Module[]): AssuranceLevel {
-  if (!modules.some(comparesReferences)) return "L0";
+function missingBoot(modules: readonly Module[]): readonly string[] | undefined {
+  if (!modules.some(comparesReferences)) return undefined;
   const names = new Set(modules.flatMap((module) => [...stringsOf(module)].flatMap(partsOf)));
-  return BOOT.some((groups) => groups.every((group) => group.some((name) => names.has(name)))) ? "L1" : "L0";
+  const ways = BOOT.map((groups) => groups.filter((group) => !group.some((name) => names.has(name))).map(([name]) => name!));
+  return ways.reduce((best, way) => (way.length < best.length ? way : best));
 }
 
 /** `tdx.rtmr_1` and `measurement.kernel.SHA-384` also name what stands between the dots. */
@@ -41,21 +41,21 @@ function comparesReferences(module: Module): boolean {
   return found;
 }
 
-const MEANING = {
-  L0: "any software may run on the platforms that it accepts",
-  L1: "firmware, kernel, initrd and command line; the root file system and its configuration may be anything",
-} as const;
-
 /** Says what the policy demands; nothing of modules that only hold tests. */
 export function assuranceFinding(modules: readonly Module[]): Finding[] {
   const policies = modules.filter((module) => !module.package.at(-1)?.endsWith("_test"));
   const [first] = policies;
   if (first === undefined) return [];
-  const level = demandedLevel(policies) === "L1" ? "L1" : "L0";
   const at = { module: first.name, line: 1, column: 1 };
   const reliesOnVector = policies.some(
     (module) => stringsOf(module).has("ear.status") || stringsOf(module).has("ear.trustworthiness-vector"),
   );
   const rest = reliesOnVector ? "; what it demands beyond that is the attestation policy's that made the token" : "";
-  return [finding("info", "lint.assurance", at, `by itself this policy demands level ${level} at most: ${MEANING[level]}${rest}`)];
+  return [finding("info", "lint.assurance", at, `by itself this policy demands level ${meaningOf(missingBoot(policies))}${rest}`)];
+}
+
+function meaningOf(missing: readonly string[] | undefined): string {
+  if (missing === undefined) return "L0: any software may run on the platforms that it accepts";
+  if (missing.length > 0) return `L0: of the boot it does not compare ${missing.join(", ")}`;
+  return "L1 at most: firmware, kernel, initrd and command line; the root file system and its configuration may be anything";
 }

@@ -9,7 +9,7 @@ export function eachTerm(term: Term | undefined, visit: (term: Term) => void): v
 }
 
 /** The terms that a term is made of, except the statements of a comprehension. */
-export function childrenOf(term: Term): readonly (Term | undefined)[] {
+function childrenOf(term: Term): readonly (Term | undefined)[] {
   switch (term.kind) {
     case "ref":
       return [term.head, ...term.path];

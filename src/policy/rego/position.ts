@@ -36,7 +36,7 @@ export class PolicyError extends CaiError {
 const SHOWN = 120;
 
 /** @returns a line of a text without the space around it, shortened where it is long */
-export function sourceLine(text: string, line: number): string {
+function sourceLine(text: string, line: number): string {
   const found = text.split("\n", line)[line - 1]?.trim() ?? "";
   return found.length > SHOWN ? `${found.slice(0, SHOWN)}…`.toWellFormed() : found;
 }
