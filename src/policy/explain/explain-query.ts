@@ -7,11 +7,11 @@ import { GroupRuns } from "./group-runs.ts";
 import { Traces } from "./traces.ts";
 
 export interface ExplainOptions extends EvaluateOptions {
-  /** most reasons that are given; 100 by default, which keeps the cost near that of the evaluation */
+  /** most reasons that are given; 40 by default, which keeps the cost near that of the evaluation */
   readonly reasons?: number;
 }
 
-const DEFAULT_REASONS = 100;
+const DEFAULT_REASONS = 40;
 
 const traces = new WeakMap<Policy, Traces>();
 
@@ -19,7 +19,7 @@ const traces = new WeakMap<Policy, Traces>();
  * Evaluates a query and says why it came out as it did: for what is false or undefined the statements that failed, as deep as the rules
  * and functions go that they depend on, with the values they compared; for what is true the statements that carried it.
  *
- * The evaluation is the usual one; afterwards the bodies that decided run once more with marks between their statements. At most 100
+ * The evaluation is the usual one; afterwards the bodies that decided run once more with marks between their statements. At most 40
  * reasons, 10 rules or functions deep, within the same limits as the evaluation. Values are shortened, but they are what the policy
  * reads: an explanation is for the operator, never for the peer whose claims are judged.
  *

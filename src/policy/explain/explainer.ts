@@ -1,7 +1,6 @@
 import { CaiError } from "../../system/index.ts";
 import type { Eval } from "../rego/code.ts";
 import type { Context, Frame } from "../rego/context.ts";
-import { withoutHome } from "../rego/node-text.ts";
 import type { Position } from "../rego/position.ts";
 import type { RuleCode, RuleGroup } from "../rego/rule-group.ts";
 import type { BodyRecord, TracedBody } from "../rego/trace.ts";
@@ -172,10 +171,10 @@ export class Explainer {
 
   #links(view: StatementView, holds: boolean, context: Context, frame: Frame): readonly Reason[] {
     if (view.links.length === 0) return NONE;
-    return view.links.slice(0, MAXIMUM_LINKS).flatMap((link) => this.#link(link, view, holds, context, frame));
+    return view.links.slice(0, MAXIMUM_LINKS).flatMap((link) => this.#link(link, holds, context, frame));
   }
 
-  #link(link: Link, view: StatementView, holds: boolean, context: Context, frame: Frame): readonly Reason[] {
+  #link(link: Link, holds: boolean, context: Context, frame: Frame): readonly Reason[] {
     if (this.#depth >= MAXIMUM_DEPTH) {
       this.truncated = true;
       return NONE;
@@ -193,7 +192,7 @@ export class Explainer {
               if (value === undefined) return undefined;
               args.push(value);
             }
-            return this.#call(link.group, args, view, context);
+            return this.#call(link, args, context);
           });
         }
         case "comprehension": {
@@ -224,10 +223,10 @@ export class Explainer {
     return { ...base, holds, values, because };
   }
 
-  #call(group: RuleGroup, args: readonly Value[], view: StatementView, context: Context): Reason {
+  #call({ group, name }: Link & { readonly kind: "function" }, args: readonly Value[], context: Context): Reason {
     const { module: file, line, column } = group.at;
     const shown = args.map((arg) => this.#short(arg)).join(", ");
-    const source = `${withoutHome(group.name, view.home)}(${cut(shown, MAXIMUM_ARGUMENTS_TEXT)})`;
+    const source = `${name}(${cut(shown, MAXIMUM_ARGUMENTS_TEXT)})`;
     const base = { kind: "rule", file, line, column, source } as const;
     if (context.mocks?.has(group.name) === true) return { ...base, holds: true, values: [], note: "replaced by with", because: NONE };
     const run = this.#runs.ofCall(group, context, args);

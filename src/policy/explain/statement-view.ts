@@ -1,7 +1,7 @@
 import { type Eval, type Step, sequence } from "../rego/code.ts";
 import type { Context, Frame } from "../rego/context.ts";
-import type { Node, Statement } from "../rego/ir.ts";
-import { nodeText } from "../rego/node-text.ts";
+import type { Local, Node, Statement } from "../rego/ir.ts";
+import { nodeText, withoutHome } from "../rego/node-text.ts";
 import type { Plan } from "../rego/plan.ts";
 import type { RuleGroup } from "../rego/rule-group.ts";
 import { outputOf, overrideCode } from "../rego/statement-code.ts";
@@ -24,7 +24,7 @@ export interface ShownTerm {
 /** What a statement's outcome depends on, beyond documents. */
 export type Link =
   | { readonly kind: "rule"; readonly group: RuleGroup }
-  | { readonly kind: "function"; readonly group: RuleGroup; readonly args: readonly Eval[] }
+  | { readonly kind: "function"; readonly group: RuleGroup; readonly name: string; readonly args: readonly Eval[] }
   | { readonly kind: "comprehension"; readonly body: () => TracedBody };
 
 /** The parts of an `every`. */
@@ -54,8 +54,9 @@ export class StatementView {
   /**
    * @param before  the variables that have a value before the statement
    * @param known   those that have one in the frames that will be shown
+   * @param said    variables that other statements show beside this one: shown again only where there is nothing else
    */
-  constructor(traces: Traces, body: TracedBody, statement: Statement, before: Plan, known: Plan) {
+  constructor(traces: Traces, body: TracedBody, statement: Statement, before: Plan, known: Plan, said: ReadonlySet<Local>) {
     const { at } = statement;
     this.file = at.module;
     this.line = at.line;
@@ -84,7 +85,9 @@ export class StatementView {
       if (shown.size < MAXIMUM_TERMS && node !== hidden) shown.set(text, { text, node, code });
       links.push(...this.#linksOf(traces, body, node, plan));
     }
-    this.shown = [...shown.values()];
+    const terms = [...shown.values()];
+    const fresh = terms.filter(({ node }) => node.kind !== "local" || !said.has(node.local));
+    this.shown = fresh.length > 0 ? fresh : terms;
     this.links = links;
     this.#steps = plan.steps;
     const inherit = (_: unknown, inner: Plan) => inner.adoptVariables(known);
@@ -141,7 +144,7 @@ export class StatementView {
     if (node.kind === "call") {
       const group = program.functionNamed(node.name);
       const args = group && body.generator.values(node.args.slice(0, group.arity), plan);
-      return group !== undefined && args ? [{ kind: "function", group, args }] : [];
+      return group !== undefined && args ? [{ kind: "function", group, name: withoutHome(group.name, this.home), args }] : [];
     }
     if (node.kind !== "comprehension") return [];
     const known = plan.known();

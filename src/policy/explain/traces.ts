@@ -2,7 +2,7 @@ import type { Target } from "../rego/call-code.ts";
 import type { Eval } from "../rego/code.ts";
 import type { CompiledPolicy } from "../rego/compiled-policy.ts";
 import { Generator } from "../rego/generator.ts";
-import { Layout, type ResolvedBranch, type ResolvedRule, type Statement } from "../rego/ir.ts";
+import { eachLocalOf, Layout, type Local, type ResolvedBranch, type ResolvedRule, type Statement } from "../rego/ir.ts";
 import { parseQuery } from "../rego/module-parser.ts";
 import { Plan } from "../rego/plan.ts";
 import type { Position } from "../rego/position.ts";
@@ -118,10 +118,19 @@ export class Traces {
     const kept = this.#views.get(statement) ?? {};
     this.#views.set(statement, kept);
     if (holds) {
-      kept.held ??= new StatementView(this, body, statement, known, body.known);
+      kept.held ??= new StatementView(this, body, statement, known, body.known, saidBefore(body, index));
       return kept.held;
     }
-    kept.failed ??= new StatementView(this, body, statement, known, known);
+    kept.failed ??= new StatementView(this, body, statement, known, known, NOTHING);
     return kept.failed;
   }
+}
+
+const NOTHING: ReadonlySet<Local> = new Set();
+
+/** The variables in the statements of a body before the one at `index`. */
+function saidBefore(body: TracedBody, index: number): ReadonlySet<Local> {
+  const said = new Set<Local>();
+  for (const { statement } of body.placed.slice(0, index)) eachLocalOf(statement, (local) => said.add(local));
+  return said;
 }

@@ -229,7 +229,7 @@ describe("explanations are bounded", () => {
     const rules = `allow if {\n${Array.from({ length: 300 }, (_, i) => `  input.a > ${-i}`).join("\n")}\n}`;
     const explanation = explained(rules, { a: 1 });
     expect(explanation).toMatchObject({ outcome: "true", truncated: true });
-    expect(all(explanation.reasons).length).toBeLessThanOrEqual(100);
+    expect(all(explanation.reasons).length).toBeLessThanOrEqual(40);
     expect(explainQuery(compilePolicy(`package t\n${rules}`), "data.t.allow", { input: { a: 1 }, reasons: 1000 }).truncated).toBe(false);
   });
 
