@@ -45,7 +45,7 @@ export default defineVerb({
       throw new CaiError("cli.usage", "the policy and a document cannot both be standard input", { hint: "cai policy explain --help" });
     }
     const policy = compilePolicy(await readModules(files));
-    const options = { ...(await readDocuments(flags, Math.floor(Date.now() / 1000))), lenient: flags.lenient };
+    const options = { ...(await readDocuments(flags, Math.floor(Date.now() / 1000))), lenient: flags.lenient, reasons: SHOWN_REASONS };
     const explanation = explainQuery(policy, flags.query, options);
     print(
       plain(explanation, (text) => text),
