@@ -4,6 +4,9 @@ import { compilePolicy, type EvaluateOptions, type Policy, type PolicyModule } f
 import { findTests, type TestRule } from "./test-rules.ts";
 import { policyUnits } from "./units.ts";
 
+/** Reasons at most that are given of a test that failed. */
+const SHOWN_REASONS = 200;
+
 /** What became of one test. */
 export interface TestResult {
   /** for example `data.policy_test.test_denies_debug` */
@@ -87,7 +90,11 @@ function runTest(policy: Policy, running: Policy, { name, query, file, line, ski
     const value = running.evaluate(query, options.evaluation);
     const took = options.clock() - start;
     if (value === true) return result("pass", took);
-    return result("fail", took, formatExplanation(explainQuery(policy, query, options.evaluation)).trimEnd());
+    return result(
+      "fail",
+      took,
+      formatExplanation(explainQuery(policy, query, { ...options.evaluation, reasons: SHOWN_REASONS })).trimEnd(),
+    );
   } catch (error) {
     const { id, message } = CaiError.from(error);
     return result("error", options.clock() - start, `${id}: ${message}`);

@@ -4,6 +4,9 @@ import { type Colours, coloursFor } from "../colours.ts";
 import { DOCUMENT_FLAGS, readDocuments } from "../policy-documents.ts";
 import { readModules } from "../policy-files.ts";
 
+/** Reasons at most: a person asked for them, and waits. */
+const SHOWN_REASONS = 1_000;
+
 export default defineVerb({
   path: "policy explain",
   description:
