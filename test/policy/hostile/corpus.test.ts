@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { appraise, compilePolicy, decideRelease, policyText } from "../../../src/policy/index.ts";
+import { appraise, compilePolicy, decideRelease, explainQuery, type Policy, policyText } from "../../../src/policy/index.ts";
 import { CaiError, type JsonObject, type JsonValue } from "../../../src/system/index.ts";
 import { CORPUS, type Hostile } from "./corpus.ts";
 
@@ -33,6 +33,23 @@ describe("a hostile policy", () => {
     if (one.hasPosition && id !== HARMLESS && id !== "policy.limit-exceeded") expect(message).toMatch(/^policy:\d+:\d+: /);
     expect(message.length).toBeLessThan(2000);
     expect(message.isWellFormed()).toBe(true);
+  });
+});
+
+describe("explaining a hostile policy", () => {
+  test.each(table)("%s ends as its evaluation does, or with the limit", (_, { policy, input }) => {
+    const document = input === undefined ? {} : (JSON.parse(input) as JsonValue);
+    const ended = (work: (compiled: Policy) => unknown): string => {
+      try {
+        work(compilePolicy(policyText(policy)));
+        return HARMLESS;
+      } catch (error) {
+        return CaiError.from(error).id;
+      }
+    };
+    const evaluated = ended((compiled) => compiled.evaluate("data.policy.allow", { input: document }));
+    const explained = ended((compiled) => explainQuery(compiled, "data.policy.allow", { input: document }));
+    expect([evaluated, "policy.limit-exceeded"]).toContain(explained);
   });
 });
 
