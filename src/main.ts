@@ -59,11 +59,19 @@ const tree: Group = {
       },
     },
     policy: {
-      summary: "the policies of a trustee (administrators)",
+      summary: "policies: those of a trustee (administrators), and work on files of your own",
       members: {
         set: { summary: "put a resource or attestation policy in force", load: () => import("./roles/owner/commands/policy-set.ts") },
         get: { summary: "print a policy in force", load: () => import("./roles/owner/commands/policy-get.ts") },
         ls: { summary: "list policies, and the templates that cai brings", load: () => import("./roles/owner/commands/policy-ls.ts") },
+        check: { summary: "find mistakes in policies without running them", load: () => import("./roles/owner/commands/policy-check.ts") },
+        test: { summary: "run the tests of policies in a folder", load: () => import("./roles/owner/commands/policy-test.ts") },
+        fmt: { summary: "lay policies out in one style", load: () => import("./roles/owner/commands/policy-fmt.ts") },
+        explain: {
+          summary: "say why a query over policies comes out as it does",
+          load: () => import("./roles/owner/commands/policy-explain.ts"),
+        },
+        eval: { summary: "evaluate a query over policies on this machine", load: () => import("./roles/owner/commands/policy-eval.ts") },
       },
     },
     reference: {

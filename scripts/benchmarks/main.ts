@@ -5,6 +5,7 @@ import { benchAttest } from "./attest.ts";
 import { benchEncrypt } from "./encrypt.ts";
 import { type Figure, run } from "./measure.ts";
 import { benchMount } from "./mount.ts";
+import { benchPolicy } from "./policy.ts";
 import { benchStartup } from "./startup.ts";
 
 const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]>> = {
@@ -12,6 +13,7 @@ const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]
   encrypt: benchEncrypt,
   mount: benchMount,
   attest: benchAttest,
+  policy: benchPolicy,
 };
 
 const chosen = process.argv.slice(2);

@@ -25,9 +25,9 @@ async function freePort(): Promise<number> {
 }
 
 /** A shell with `cai` on its path; the trustee's default address is a setting, so the port can be another one. */
-function shell(script: string, env: Record<string, string> = {}) {
+function shell(script: string, env: Record<string, string> = {}, cwd = folder) {
   return Bun.spawn(["bash", "-e", "-c", script], {
-    cwd: folder,
+    cwd,
     env: { PATH: `${dirname(CAI)}:${process.env["PATH"]}`, HOME: folder, ...env },
     stdin: "ignore",
     stdout: "pipe",
@@ -36,8 +36,8 @@ function shell(script: string, env: Record<string, string> = {}) {
 }
 
 /** Runs lines to their end. */
-async function paste(name: string, env: Record<string, string> = {}): Promise<{ status: number; output: string }> {
-  const child = shell(pasted(name), env);
+async function paste(name: string, env: Record<string, string> = {}, cwd = folder): Promise<{ status: number; output: string }> {
+  const child = shell(pasted(name), env, cwd);
   const [out, err, status] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   return { status, output: out + err };
 }
@@ -82,6 +82,13 @@ describe("the README", () => {
     },
     120_000,
   );
+
+  test("says why a policy denied a release, in the very words of the command", async () => {
+    const shown = /<!-- output: policy -->\n```\n([\s\S]*?)```/.exec(README)?.[1];
+    const { status, output } = await paste("policy", {}, process.cwd());
+    expect(output).toEndWith(`\nfalse\n${shown}`);
+    expect(status).toBe(0);
+  });
 
   test("names no command that does not exist", () => {
     const named = [...README.matchAll(/^cai ([a-z]+(?: [a-z]+)*)/gm)].map((match) => match[1]!);

@@ -99,6 +99,55 @@ describe("the arguments of a verb", () => {
   }
 });
 
+describe("a variadic argument", () => {
+  const run = async (args: string[], optional: boolean) => {
+    let seen: unknown;
+    let stderr = "";
+    const last = { name: "FILE", about: "what to read", variadic: true } as const;
+    const several = defineVerb({
+      path: "thing list",
+      description: "Lists things.",
+      positionals: [{ name: "KIND", about: "of what kind" }, optional ? { ...last, optional: true } : last],
+      flags: { force: { kind: "switch", about: "even so" } },
+      examples: [{ about: "two", line: "cai thing list x a b" }],
+      run: async ({ positionals: [kind, files] }) => {
+        seen = { kind, files: files.map((file) => file.toUpperCase()) };
+      },
+    });
+    let stdout = "";
+    const status = await runVerb(several, args, {
+      environment: {},
+      stdout: {
+        write: (text) => {
+          stdout += text;
+        },
+      },
+      stderr: {
+        write: (text) => {
+          stderr += text;
+        },
+      },
+    });
+    return { status, seen, stdout, id: /^cai: ([\w.-]+):/.exec(stderr)?.[1] };
+  };
+
+  test("is the list of everything that is left", async () => {
+    expect((await run(["x", "a"], false)).seen).toEqual({ kind: "x", files: ["A"] });
+    expect((await run(["x", "a", "--force", "b", "-"], false)).seen).toEqual({ kind: "x", files: ["A", "B", "-"] });
+    expect((await run(["x", "--", "--a", "b"], false)).seen).toEqual({ kind: "x", files: ["--A", "B"] });
+  });
+
+  test("needs one, unless it is optional", async () => {
+    expect(await run(["x"], false)).toMatchObject({ status: 2, id: "cli.usage" });
+    expect((await run(["x"], true)).seen).toEqual({ kind: "x", files: [] });
+  });
+
+  test("shows in the synopsis", async () => {
+    expect((await run(["--help"], false)).stdout).toContain("cai thing list KIND FILE… [flags]");
+    expect((await run(["--help"], true)).stdout).toContain("cai thing list KIND [FILE…] [flags]");
+  });
+});
+
 describe("settings", () => {
   const folder = mkdtempSync(join(tmpdir(), "cai-settings-"));
   const file = join(folder, "settings.toml");

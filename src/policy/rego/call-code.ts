@@ -33,18 +33,17 @@ export function callCode(generator: Generator, node: Call, plan: Plan): Eval | n
   });
 }
 
-type Target = (context: Context, args: readonly Value[]) => Value | undefined;
+export type Target = (context: Context, args: readonly Value[]) => Value | undefined;
 
-/** @throws CaiError `policy.compile-error` for an unknown function or a wrong number of arguments */
+/** @throws CaiError `policy.compile-error` for a wrong number of arguments */
 function targetCode(generator: Generator, name: string, count: number, at: Position): Target {
   const group = generator.program.functionNamed(name);
   if (group !== undefined) {
     if (count !== group.arity) throw errorAt("policy.compile-error", at, `${name} takes ${group.arity} arguments, got ${count}`);
     generator.owner?.dependencies.add(group);
-    return (context, args) => group.call(context, args);
+    return generator.functionCode(group);
   }
-  const builtin = generator.program.builtinNamed(name);
-  if (builtin === undefined) throw errorAt("policy.compile-error", at, `unknown function ${name}`);
+  const builtin = generator.program.builtinNamed(name)!;
   const [least, most] = builtin.arity;
   if (count < least || count > most) {
     const expected = least === most ? String(least) : `${least} to ${most}`;

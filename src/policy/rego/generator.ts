@@ -1,13 +1,22 @@
-import { callCode } from "./call-code.ts";
+import { callCode, type Target } from "./call-code.ts";
 import { type Eval, type Exec, sequence } from "./code.ts";
 import { collectionCode, comprehensionCode, templateCode } from "./collection-code.ts";
 import { eachLocal, eachLocalOf, type Layout, type Local, type Node, type Statement } from "./ir.ts";
+import { meant } from "./names.ts";
 import type { Plan } from "./plan.ts";
 import { errorAt, type Position } from "./position.ts";
 import type { Program } from "./program.ts";
 import { refCode } from "./ref-code.ts";
 import type { RuleGroup } from "./rule-group.ts";
 import { statementCode } from "./statement-code.ts";
+
+/** Attempts to place statements before a policy counts as too large to order. */
+const MAXIMUM_ATTEMPTS = 200_000;
+
+/** How many attempts there were to place statements. */
+export interface Attempts {
+  count: number;
+}
 
 /** Generates the code of one rule or query. A part that needs variables which have no value yet answers null and is tried again later. */
 export class Generator {
@@ -16,10 +25,14 @@ export class Generator {
   /** the group whose rule this is; undefined for a query */
   readonly owner: RuleGroup | undefined;
 
-  constructor(program: Program, layout: Layout, owner?: RuleGroup) {
+  readonly #attempts: Attempts;
+
+  /** @param attempts  shared by all that counts as one policy; a query's own where it is left out */
+  constructor(program: Program, layout: Layout, owner?: RuleGroup, attempts: Attempts = { count: 0 }) {
     this.program = program;
     this.layout = layout;
     this.owner = owner;
+    this.#attempts = attempts;
   }
 
   /** @returns code for the term's value; iteration that it needs goes into the plan before it */
@@ -71,22 +84,38 @@ export class Generator {
     const waiting = [...statements];
     while (waiting.length > 0) {
       const ready = waiting.findIndex((statement) => {
-        this.program.countAttempt(statement.at);
+        this.countAttempt(statement.at);
         const fork = plan.fork();
         if (!statementCode(this, statement, fork)) return false;
-        plan.adopt(fork);
+        this.place(statement, plan, fork);
         return true;
       });
-      if (ready < 0) throw unsafe(waiting[0]!.at, plan, (visit) => eachLocalOf(waiting[0]!, visit));
+      if (ready < 0) throw unsafe(waiting[0]!.at, plan, this.layout.globals, (visit) => eachLocalOf(waiting[0]!, visit));
       waiting.splice(ready, 1);
     }
     const last = finish(plan);
     if (last === null) {
-      throw unsafe(at, plan, (visit) => {
+      throw unsafe(at, plan, this.layout.globals, (visit) => {
         for (const node of head) eachLocal(node, visit);
       });
     }
     return sequence(plan.steps, last);
+  }
+
+  /** @returns code that calls a function of the policy */
+  functionCode(group: RuleGroup): Target {
+    return (context, args) => group.call(context, args);
+  }
+
+  /** Appends a statement's code to its body. */
+  protected place(_statement: Statement, plan: Plan, code: Plan): void {
+    plan.adopt(code);
+  }
+
+  /** Counts an attempt to place a statement: ordering takes time that grows with the square of a body. */
+  countAttempt(at: Position): void {
+    if (++this.#attempts.count > MAXIMUM_ATTEMPTS)
+      throw errorAt("policy.limit-exceeded", at, "the statements of the policy are too many to order");
   }
 }
 
@@ -94,12 +123,13 @@ function slotCode(slot: number): Eval {
   return (_, frame) => frame[slot] as ReturnType<Eval>;
 }
 
-function unsafe(at: Position, plan: Plan, eachUsed: (visit: (local: Local) => void) => void): Error {
+function unsafe(at: Position, plan: Plan, globals: readonly string[], eachUsed: (visit: (local: Local) => void) => void): Error {
   const names = new Set<string>();
-  eachUsed((local) => {
-    if (!plan.isBound(local)) names.add(local.name);
-  });
+  const known = new Set(globals);
+  eachUsed((local) => (plan.isBound(local) ? known : names).add(local.name));
+  const [first = ""] = names;
   return errorAt("policy.compile-error", at, `variable ${[...names].join(", ")} is unsafe: no statement gives it a value first`, {
     hint: "a variable in a head, a negation or a call needs a value from another statement",
+    ...meant(first, known),
   });
 }

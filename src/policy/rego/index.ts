@@ -1,3 +1,4 @@
+export { parsePolicyJson } from "./json-input.ts";
 export {
   type CompileOptions,
   compilePolicy,
@@ -7,3 +8,4 @@ export {
   type PolicyModule,
   policyText,
 } from "./policy.ts";
+export { PolicyError, type Position } from "./position.ts";

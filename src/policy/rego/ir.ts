@@ -13,6 +13,12 @@ export interface Local {
 /** The slots of a rule's frame. Slot 0 is the rule's result. */
 export class Layout {
   size = 1;
+  /** what a name that is no variable may mean in this module, for the hints of errors */
+  readonly globals: readonly string[];
+
+  constructor(globals: readonly string[] = ["input", "data"]) {
+    this.globals = globals;
+  }
 
   allocate(): number {
     return this.size++;

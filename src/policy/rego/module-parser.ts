@@ -9,7 +9,7 @@ import { functionName, TermParser } from "./term-parser.ts";
  * @throws CaiError `policy.parse-error` with line and column
  */
 export function parseModule(name: string, text: string): Module {
-  return new ModuleParser(tokenize(name, text)).module(name);
+  return new ModuleParser(tokenize(name, text)).module(name, text);
 }
 
 /** Parses a query: the statements of one body. */
@@ -27,7 +27,7 @@ interface Head {
 }
 
 class ModuleParser extends TermParser {
-  module(name: string): Module {
+  module(name: string, text: string): Module {
     if (!this.skipWord("package")) this.fail("package");
     const path = this.#packagePath();
     const imports: Import[] = [];
@@ -37,7 +37,7 @@ class ModuleParser extends TermParser {
       if (this.isWord("import") && this.peek(1).kind === "identifier") imports.push(this.#import());
       else this.#rule(rules);
     }
-    return { name, package: path, imports, rules };
+    return { name, package: path, imports, rules, text, dialect: this.dialect };
   }
 
   query(): Literal[] {
@@ -99,7 +99,9 @@ class ModuleParser extends TermParser {
   #partialSet(rule: Omit<Rule, "branches">, head: Head, hasIf: boolean): Omit<Rule, "branches"> {
     const last = head.path[0];
     const isSet = !hasIf && head.path.length === 1 && head.value === undefined && head.element === undefined && head.args === undefined;
-    return isSet && last !== undefined && !this.#dotted.has(last) ? { ...rule, path: [], element: last } : rule;
+    if (!isSet || last === undefined || this.#dotted.has(last)) return rule;
+    this.dialect.push({ at: rule.at, kind: "set-without-contains" });
+    return { ...rule, path: [], element: last };
   }
 
   /** The path terms of heads that were written with a dot. */
@@ -138,7 +140,11 @@ class ModuleParser extends TermParser {
   }
 
   #body(hasIf: boolean): Literal[] {
-    if (this.skipSymbol("{")) return this.literals("}");
+    const { at } = this.peek();
+    if (this.skipSymbol("{")) {
+      if (!hasIf) this.dialect.push({ at, kind: "body-without-if" });
+      return this.literals("}");
+    }
     return hasIf ? [this.literal()] : this.fail("{");
   }
 

@@ -1,9 +1,12 @@
 /** A Rego number: a JavaScript number, or a bigint where an integer lies outside ±(2^53 − 1). */
 export type RegoNumber = number | bigint;
 
+const LEAST_EXACT = BigInt(Number.MIN_SAFE_INTEGER);
+const MOST_EXACT = BigInt(Number.MAX_SAFE_INTEGER);
+
 /** @returns a bigint as a number where that is exact */
 export function narrow(value: bigint): RegoNumber {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  return value >= LEAST_EXACT && value <= MOST_EXACT ? Number(value) : value;
 }
 
 export function isInteger(value: RegoNumber): boolean {

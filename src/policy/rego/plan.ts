@@ -27,6 +27,13 @@ export class Plan {
     for (const local of fork.#bound) this.#bound.add(local);
   }
 
+  /** A plan that knows the variables which have a value now, and none that get one later. */
+  known(): Plan {
+    const known = new Plan();
+    for (let plan: Plan | undefined = this; plan !== undefined; plan = plan.#outer) known.adoptVariables(plan);
+    return known;
+  }
+
   bind(local: Local): void {
     this.#bound.add(local);
   }

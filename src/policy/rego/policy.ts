@@ -1,7 +1,9 @@
 import { CaiError, type JsonValue } from "../../system/index.ts";
 import { policyHash } from "../policy-hash.ts";
 import { CompiledPolicy } from "./compiled-policy.ts";
+import { checkDialect, type Dialect } from "./dialect.ts";
 import { parseModule } from "./module-parser.ts";
+import { PolicyError } from "./position.ts";
 import { Program } from "./program.ts";
 import type { Budget } from "./run.ts";
 
@@ -27,6 +29,8 @@ export interface PolicyLimits {
 
 export interface CompileOptions {
   readonly limits?: PolicyLimits;
+  /** takes one version of the language only: v0 wants its keywords imported, v1 wants `if` and `contains`; by default both are taken */
+  readonly strict?: Dialect;
 }
 
 export interface EvaluateOptions {
@@ -56,6 +60,8 @@ export interface Policy {
   evaluateEach(queries: readonly string[], options?: EvaluateOptions): (JsonValue | undefined)[];
   /** Every answer of any query, for example `x := data.policy.allow`: its variables by name (trustee.md §5.6). */
   query(query: string, options?: EvaluateOptions): { readonly [variable: string]: JsonValue }[];
+  /** As {@link query}, as the JSON text of an array of objects; integers beyond 2^53 are exact. */
+  queryJson(query: string, options?: EvaluateOptions): string;
 }
 
 const DEFAULT_LIMITS: Budget = {
@@ -90,16 +96,17 @@ export function compilePolicy(modules: string | readonly PolicyModule[], options
     kept.set(key, known);
     return known;
   }
-  const policy = compile(list, { ...DEFAULT_LIMITS, ...options.limits });
+  const policy = compile(list, { ...DEFAULT_LIMITS, ...options.limits }, options.strict);
   kept.set(key, policy);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
   return policy;
 }
 
 /** One text's hash stands for itself; several and their names are hashed together. */
-function keyOf(list: readonly PolicyModule[], { limits }: CompileOptions): string {
-  if (list.length === 1 && list[0]!.name === "policy" && limits === undefined) return policyHash(list[0]!.text);
-  return `modules:${policyHash(JSON.stringify([list.map(({ name, text }) => [name, text]), limits]))}`;
+function keyOf(list: readonly PolicyModule[], { limits, strict }: CompileOptions): string {
+  const isPlain = limits === undefined && strict === undefined;
+  if (list.length === 1 && list[0]!.name === "policy" && isPlain) return policyHash(list[0]!.text);
+  return `modules:${policyHash(JSON.stringify([list.map(({ name, text }) => [name, text]), limits, strict]))}`;
 }
 
 function tooLong(bytes: number): CaiError {
@@ -109,12 +116,16 @@ function tooLong(bytes: number): CaiError {
   });
 }
 
-function compile(list: readonly PolicyModule[], budget: Budget): Policy {
+function compile(list: readonly PolicyModule[], budget: Budget, strict: Dialect | undefined): Policy {
   const bytes = list.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
   if (bytes > MAXIMUM_BYTES) throw tooLong(bytes);
   try {
-    return new CompiledPolicy(new Program(list.map(({ name, text }) => parse(name, text))), budget);
+    const modules = list.map(({ name, text }) => parse(name, text));
+    const [refusal] = strict === undefined ? [] : modules.flatMap((module) => checkDialect(module, strict));
+    if (refusal !== undefined) throw refusal;
+    return new CompiledPolicy(new Program(modules), budget);
   } catch (error) {
+    if (error instanceof PolicyError) throw error.withSource(list.find(({ name }) => name === error.at.module)?.text ?? "");
     if (error instanceof RangeError) throw new CaiError("policy.limit-exceeded", "the policy is nested too deeply", { cause: error });
     throw error;
   }

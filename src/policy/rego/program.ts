@@ -5,7 +5,7 @@ import type { Exec } from "./code.ts";
 import { constantOf } from "./collection-code.ts";
 import type { Context } from "./context.ts";
 import { Conflict, type DocumentBuilder } from "./document-builder.ts";
-import { Generator } from "./generator.ts";
+import { type Attempts, Generator } from "./generator.ts";
 import type { ResolvedBranch, ResolvedRule } from "./ir.ts";
 import { Plan } from "./plan.ts";
 import { errorAt, type Position } from "./position.ts";
@@ -13,25 +13,38 @@ import { type Names, Resolver } from "./resolver.ts";
 import { type GroupKind, type RuleCode, RuleGroup } from "./rule-group.ts";
 import { RuleTree } from "./rule-tree.ts";
 import type { Module } from "./syntax.ts";
-import { matchSlot } from "./unify-code.ts";
+import { matchArguments } from "./unify-code.ts";
 import { equal, type RegoSet, type Value } from "./value.ts";
 
-/** Attempts to place statements before a policy counts as too large to order. */
-const MAXIMUM_ATTEMPTS = 200_000;
+export type NewGenerator = (...args: ConstructorParameters<typeof Generator>) => Generator;
+
+/** Rules of a cycle that an error names. */
+const SHOWN_OF_A_CYCLE = 8;
 
 /** The compiled modules of a policy: every rule's code, linked. */
 export class Program implements Names {
   readonly tree = new RuleTree();
   /** functions that some `with` replaces */
   readonly mocked = new Set<string>();
+  /** the text of each module by its name */
+  readonly sources: ReadonlyMap<string, string>;
   readonly #functionNames = new Set<string>();
   readonly #functions = new Map<string, RuleGroup>();
   readonly #packages = new Map<string, Set<string>>();
   #groups = 0;
-  #attempts = 0;
+  readonly #attempts: Attempts = { count: 0 };
 
-  /** @throws CaiError `policy.compile-error`, `policy.limit-exceeded` */
-  constructor(modules: readonly Module[]) {
+  readonly modules: readonly Module[];
+  readonly #newGenerator: NewGenerator;
+
+  /**
+   * @param newGenerator  makes the generator of each branch; another one than the usual adds code of its own to every body
+   * @throws CaiError `policy.compile-error`, `policy.limit-exceeded`
+   */
+  constructor(modules: readonly Module[], newGenerator: NewGenerator = (...args) => new Generator(...args)) {
+    this.modules = modules;
+    this.#newGenerator = newGenerator;
+    this.sources = new Map(modules.map(({ name, text }) => [name, text]));
     for (const module of modules) this.#declare(module);
     const resolved = modules.flatMap((module) => {
       const resolver = new Resolver(module, this);
@@ -59,6 +72,20 @@ export class Program implements Names {
     this.mocked.add(name);
   }
 
+  /** Every function that a call may name; those of the policy in full and as its own package writes them. */
+  *functionNames(): Iterable<string> {
+    for (const name of this.#functionNames) {
+      yield name;
+      yield name.slice(name.lastIndexOf(".") + 1);
+    }
+    for (const name of Object.keys(builtins)) if (!name.startsWith("internal.")) yield name;
+  }
+
+  /** The names of a package's rules. */
+  ruleNames(packagePath: readonly string[]): Iterable<string> {
+    return this.#packages.get(packagePath.join("\0")) ?? [];
+  }
+
   functionNamed(name: string): RuleGroup | undefined {
     return this.#functions.get(name);
   }
@@ -83,12 +110,6 @@ export class Program implements Names {
       throw errorAt("policy.eval-error", at, `${name} stands in for a function of ${args.length} arguments and takes ${group.arity}`);
     }
     return group.call(context, args);
-  }
-
-  /** Counts an attempt to place a statement: ordering takes time that grows with the square of a body. */
-  countAttempt(at: Position): void {
-    if (++this.#attempts > MAXIMUM_ATTEMPTS)
-      throw errorAt("policy.limit-exceeded", at, "the statements of the policy are too many to order");
   }
 
   #declare(module: Module): void {
@@ -127,21 +148,16 @@ export class Program implements Names {
     const constants = rule.branches.map(({ value }) => constantOf(value));
     const [constant] = constants;
     const isConstant = constant !== undefined && constants.every((other) => other !== undefined && equal(other, constant));
-    const code: RuleCode = { at: rule.at, size: rule.layout.size, branches, constant: isConstant ? constant : undefined };
+    const code: RuleCode = { at: rule.at, size: rule.layout.size, branches, constant: isConstant ? constant : undefined, source: rule };
     if (!rule.isDefault) group.rules.push(code);
     else if (group.fallback === undefined) group.fallback = code;
     else throw errorAt("policy.compile-error", rule.at, `conflict: ${group.name} has two defaults`);
   }
 
   #branch(rule: ResolvedRule, branch: ResolvedBranch, group: RuleGroup): Exec {
-    const generator = new Generator(this, rule.layout, group);
+    const generator = this.#newGenerator(this, rule.layout, group, this.#attempts);
     const plan = new Plan();
-    for (const [i, arg] of (rule.args ?? []).entries()) {
-      if (arg.kind === "local" && arg.local.name === "_") continue;
-      if (!matchSlot(generator, arg, i + 1, plan)) {
-        throw errorAt("policy.compile-error", arg.at, "an argument's pattern has variables without a value");
-      }
-    }
+    matchArguments(generator, rule, plan);
     const isComplete = group.kind === "complete" || group.kind === "function";
     const head = [...branch.keys, branch.element ?? branch.value];
     const finish = (inner: Plan) => (isComplete ? completeCode(generator, branch, inner) : partialCode(generator, branch, inner));
@@ -157,8 +173,9 @@ export class Program implements Names {
       if (path.has(reader)) {
         const members = [...path].slice([...path].indexOf(reader));
         const at = members.find((one) => one instanceof RuleGroup)!.at;
-        const cycle = [...members, reader].map(({ name }) => name).join(" -> ");
-        throw errorAt("policy.compile-error", at, `rule ${reader.name} is recursive: ${cycle}`);
+        const cycle = [...members.slice(0, SHOWN_OF_A_CYCLE), reader].map(({ name }) => name);
+        if (members.length > SHOWN_OF_A_CYCLE) cycle.splice(SHOWN_OF_A_CYCLE, 0, `(${members.length - SHOWN_OF_A_CYCLE} more)`);
+        throw errorAt("policy.compile-error", at, `rule ${reader.name} is recursive: ${cycle.join(" -> ")}`);
       }
       path.add(reader);
       for (const part of reader.dependencies) visit(part);

@@ -1,5 +1,7 @@
+import { unavailableReason } from "./builtins/unavailable.ts";
 import { Layout, type Local, type Node, type Override, type ResolvedBranch, type ResolvedRule, type Statement } from "./ir.ts";
-import { errorAt } from "./position.ts";
+import { meant, unknownFunction } from "./names.ts";
+import { errorAt, type Position } from "./position.ts";
 import { eachName, eachNameOf, eachPatternName, Scope } from "./scope.ts";
 import type { Branch, Literal, Module, Rule, Term, With } from "./syntax.ts";
 import { functionName } from "./term-parser.ts";
@@ -11,6 +13,10 @@ export interface Names {
   /** true where `data.…` names a function of the policy */
   isFunction(name: string): boolean;
   isBuiltin(name: string): boolean;
+  /** every function that a call may name */
+  functionNames(): Iterable<string>;
+  /** the names of a package's rules */
+  ruleNames(packagePath: readonly string[]): Iterable<string>;
   /** told of each function that a `with` replaces */
   noteMock(name: string): void;
 }
@@ -20,6 +26,8 @@ export class Resolver {
   readonly #package: readonly string[];
   readonly #imports: ReadonlyMap<string, readonly string[]>;
   readonly #names: Names;
+  /** what a name that is no variable may mean here */
+  readonly #globals: readonly string[];
   /** the closures that are being resolved, outermost first */
   readonly #closures: { readonly depth: number; readonly free: Set<Local> }[] = [];
 
@@ -28,15 +36,16 @@ export class Resolver {
     this.#names = names;
     const paths = module.imports.filter(({ path }) => path[0] === "data" || path[0] === "input");
     this.#imports = new Map(paths.map(({ alias, path }) => [alias, path]));
+    this.#globals = [...names.ruleNames(module.package), ...this.#imports.keys(), "input", "data"];
   }
 
   rule(rule: Rule): ResolvedRule {
-    const layout = new Layout();
+    const layout = new Layout(this.#globals);
     const args = new Scope(layout);
     // Slots 1 to n are the arguments' own; see the code of functions.
     for (const _ of rule.args ?? []) layout.allocate();
     for (const arg of rule.args ?? []) {
-      eachName(arg, (name) => {
+      eachPatternName(arg, (name) => {
         if (name !== "_" && !args.has(name)) args.declare(name);
       });
     }
@@ -165,7 +174,7 @@ export class Resolver {
         return head.kind === "ref" ? { ...head, path: [...head.path, ...path] } : { kind: "ref", root: head, path, at };
       }
       case "call":
-        return { kind: "call", name: this.#callee(term.name), args: term.args.map(inner), at };
+        return { kind: "call", name: this.#known(this.#callee(term.name), at), args: term.args.map(inner), at };
       case "array":
       case "set":
         return { kind: term.kind, items: term.items.map(inner), at };
@@ -194,7 +203,9 @@ export class Resolver {
       return { kind: "local", local, at };
     }
     const path = this.#global(name);
-    if (path === undefined) throw errorAt("policy.compile-error", at, `variable ${name} is unsafe: nothing gives it a value`);
+    if (path === undefined) {
+      throw errorAt("policy.compile-error", at, `variable ${name} is unsafe: nothing gives it a value`, meant(name, this.#globals));
+    }
     const [root, ...steps] = path;
     return { kind: "ref", root: root as "data" | "input", path: steps.map((value) => ({ kind: "value", value, at })), at };
   }
@@ -214,6 +225,12 @@ export class Resolver {
     return this.#names.isFunction(full) ? full : this.#names.isBuiltin(name) ? name : full;
   }
 
+  /** @throws PolicyError where nothing has this name */
+  #known(name: string, at: Position): string {
+    if (this.#names.isFunction(name) || this.#names.isBuiltin(name)) return name;
+    throw unknownFunction(name, this.#names.functionNames(), at);
+  }
+
   #override({ target, value }: With, scope: Scope): Override {
     const { at } = target;
     const name = functionName(target);
@@ -223,11 +240,13 @@ export class Resolver {
         this.#names.noteMock(callee);
         const replacement = functionName(value);
         const by = replacement === undefined ? undefined : this.#callee(replacement);
+        if (by !== undefined && unavailableReason(by) !== undefined && !this.#names.isBuiltin(by)) throw unknownFunction(by, [], value.at);
         const isCallee = by !== undefined && (this.#names.isFunction(by) || this.#names.isBuiltin(by));
         const overridden = { kind: "function", name: callee } as const;
         if (isCallee) return { at, target: overridden, callee: by, value: undefined };
         return { at, target: overridden, callee: undefined, value: this.#term(value, scope) };
       }
+      if (unavailableReason(callee) !== undefined) throw unknownFunction(callee, [], at);
     }
     const node = this.#term(target, scope);
     const path = node.kind === "ref" ? node.path.map((step) => (step.kind === "value" ? step.value : undefined)) : [undefined];

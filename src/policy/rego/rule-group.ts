@@ -1,6 +1,7 @@
 import type { Exec } from "./code.ts";
 import { ABSENT, type Context, type Frame } from "./context.ts";
 import { Conflict, DocumentBuilder } from "./document-builder.ts";
+import type { ResolvedRule } from "./ir.ts";
 import { errorAt, type Position } from "./position.ts";
 import type { RuleTree } from "./rule-tree.ts";
 import { equal, RegoSet, type Value } from "./value.ts";
@@ -13,6 +14,7 @@ export interface RuleCode {
   readonly branches: readonly Exec[];
   /** the value of every branch where it is one constant; undefined otherwise */
   readonly constant: Value | undefined;
+  readonly source: ResolvedRule;
 }
 
 export type GroupKind = "complete" | "function" | "set" | "document";

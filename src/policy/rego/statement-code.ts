@@ -4,6 +4,7 @@ import type { Generator } from "./generator.ts";
 import { eachLocalOf, type Node, type Override, type Statement } from "./ir.ts";
 import type { Plan } from "./plan.ts";
 import { errorAt } from "./position.ts";
+import type { Program } from "./program.ts";
 import { iterateStep, unifyCode } from "./unify-code.ts";
 import { iterate, type Value } from "./value.ts";
 
@@ -35,16 +36,23 @@ function plainCode(generator: Generator, statement: Statement, plan: Plan): bool
 
 function expressionCode(generator: Generator, term: Node, plan: Plan): boolean {
   if (term.kind === "call") {
-    const arity = generator.program.arityOf(term.name);
-    // The last argument of a call that has one too many is what the result is unified with.
-    if (arity !== undefined && term.args.length === arity + 1) {
-      return unifyCode(generator, term.args[arity]!, { ...term, args: term.args.slice(0, arity) }, plan);
-    }
+    // Printing a value that there is not holds too, so the arguments are planned for their variables and never run.
+    if (term.name === "print") return generator.values(term.args, plan.fork()) !== null;
   }
+  const output = outputOf(generator.program, term);
+  if (output !== undefined) return unifyCode(generator, output.left, output.right, plan);
   const value = generator.value(term, plan);
   if (value === null) return false;
   plan.steps.push({ test: truthCode(value) });
   return true;
+}
+
+/** @returns what a call is unified with that has one argument too many, and the call without that argument; undefined for other terms */
+export function outputOf(program: Program, term: Node): { readonly left: Node; readonly right: Node } | undefined {
+  if (term.kind !== "call") return undefined;
+  const arity = program.arityOf(term.name);
+  if (arity === undefined || term.args.length !== arity + 1) return undefined;
+  return { left: term.args[arity]!, right: { ...term, args: term.args.slice(0, arity) } };
 }
 
 function truthCode(value: Eval): Exec {
@@ -126,7 +134,8 @@ function overriddenCode(generator: Generator, statement: Statement, plan: Plan):
   return true;
 }
 
-function overrideCode(generator: Generator, { target, callee, at }: Override, value: Eval | undefined) {
+/** @returns what makes the context of a `with` from the one around it; undefined where the value has none */
+export function overrideCode(generator: Generator, { target, callee, at }: Override, value: Eval | undefined) {
   if (target.kind === "data") {
     for (let length = 1; length < target.path.length; length++) {
       const group = generator.program.tree.find(target.path.slice(0, length))?.group;

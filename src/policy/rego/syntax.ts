@@ -74,4 +74,14 @@ export interface Module {
   readonly package: readonly string[];
   readonly imports: readonly Import[];
   readonly rules: readonly Rule[];
+  /** the source */
+  readonly text: string;
+  /** what only one of the two versions of the language has */
+  readonly dialect: readonly DialectMark[];
+}
+
+/** Where a module uses what only one version of the language has: a keyword that v0 has to import, or a form that v1 refuses. */
+export interface DialectMark {
+  readonly at: Position;
+  readonly kind: "if" | "contains" | "in" | "every" | "body-without-if" | "set-without-contains";
 }

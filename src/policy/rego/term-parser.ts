@@ -46,7 +46,7 @@ export class TermParser extends TokenReader {
       const operator = token.kind === "symbol" || (token.kind === "identifier" && this.isWord("in")) ? token.text : "";
       const name = Object.hasOwn(operators, operator) ? operators[operator] : undefined;
       if (name === undefined) return left;
-      this.take();
+      if (!this.skipWord("in")) this.take();
       left = { kind: "call", name, args: [left, this.#infix(level + 1)], at: token.at };
     }
   }
@@ -124,6 +124,7 @@ export class TermParser extends TokenReader {
     parser.#nesting = this.#nesting;
     const term = parser.term();
     if (parser.peek().kind !== "end") parser.fail("} in the template string");
+    this.dialect.push(...parser.dialect);
     return term;
   }
 
@@ -177,7 +178,7 @@ export class TermParser extends TokenReader {
       const operator = token.kind === "symbol" || (token.kind === "identifier" && this.isWord("in")) ? token.text : "";
       const level = OPERATORS.findIndex((operators, i) => i < INTERSECTION && Object.hasOwn(operators, operator));
       if (level < 0) return left;
-      this.take();
+      if (!this.skipWord("in")) this.take();
       left = { kind: "call", name: OPERATORS[level]![operator]!, args: [left, this.#infix(level + 1)], at: token.at };
     }
   }
@@ -259,7 +260,8 @@ export class TermParser extends TokenReader {
   }
 
   #every(): Literal {
-    const at = this.take().at;
+    const { at } = this.peek();
+    this.skipWord("every");
     const first = this.term(RELATION);
     const second = this.skipSymbol(",") ? this.term(RELATION) : undefined;
     if (!this.skipWord("in")) this.fail("in");

@@ -1,10 +1,13 @@
 import type { Token } from "./lexer.ts";
 import { errorAt, type Position } from "./position.ts";
+import type { DialectMark } from "./syntax.ts";
 
 /** Goes through tokens one by one. */
 export class TokenReader {
   readonly #tokens: readonly Token[];
   #next = 0;
+  /** what was read so far of keywords and forms that only one version of the language has */
+  protected readonly dialect: DialectMark[] = [];
 
   constructor(tokens: readonly Token[]) {
     this.#tokens = tokens;
@@ -12,6 +15,12 @@ export class TokenReader {
 
   protected peek(ahead = 0): Token {
     return this.#tokens[Math.min(this.#next + ahead, this.#tokens.length - 1)]!;
+  }
+
+  #noteKeyword({ at, ...token }: Token): void {
+    if (token.kind !== "identifier") return;
+    const { text } = token;
+    if (text === "if" || text === "contains" || text === "in" || text === "every") this.dialect.push({ at, kind: text });
   }
 
   protected take(): Token {
@@ -45,7 +54,7 @@ export class TokenReader {
 
   protected skipWord(text: string): boolean {
     const found = this.isWord(text);
-    if (found) this.#next++;
+    if (found) this.#noteKeyword(this.take());
     return found;
   }
 

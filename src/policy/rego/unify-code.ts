@@ -1,8 +1,9 @@
 import type { Eval } from "./code.ts";
 import { constantOf } from "./collection-code.ts";
 import type { Generator } from "./generator.ts";
-import type { Node } from "./ir.ts";
+import type { Node, ResolvedRule } from "./ir.ts";
 import type { Plan } from "./plan.ts";
+import { errorAt } from "./position.ts";
 import { equal, isObject, iterate, member, sizeOf, type Value } from "./value.ts";
 
 /**
@@ -59,7 +60,7 @@ function unifyAll(generator: Generator, pairs: readonly (readonly [Node, Node])[
   const waiting = [...pairs];
   while (waiting.length > 0) {
     const ready = waiting.findIndex(([a, b]) => {
-      generator.program.countAttempt(a.at);
+      generator.countAttempt(a.at);
       const fork = plan.fork();
       if (!unifyCode(generator, a, b, fork)) return false;
       plan.adopt(fork);
@@ -102,7 +103,7 @@ function storeCode(value: Eval, slot: number): (...args: Parameters<Eval>) => bo
 }
 
 /** Matches a pattern with what stands in a slot. */
-export function matchSlot(generator: Generator, pattern: Node, slot: number, plan: Plan): boolean {
+function matchSlot(generator: Generator, pattern: Node, slot: number, plan: Plan): boolean {
   if (!plan.isPattern(pattern)) return unifyCode(generator, pattern, { kind: "slot", slot, at: pattern.at }, plan);
   if (pattern.kind === "local") return matchValue(generator, pattern, (_, frame) => frame[slot] as Value, plan);
   if (pattern.kind === "array") {
@@ -171,4 +172,14 @@ function settle(generator: Generator, pattern: Node | undefined, slot: number, p
     return true;
   }
   return matchSlot(generator, pattern, slot, plan);
+}
+
+/** Matches a function's arguments, which stand in the slots from 1 on, with the patterns of its head. */
+export function matchArguments(generator: Generator, rule: ResolvedRule, plan: Plan): void {
+  for (const [i, arg] of (rule.args ?? []).entries()) {
+    if (arg.kind === "local" && arg.local.name === "_") continue;
+    if (!matchSlot(generator, arg, i + 1, plan)) {
+      throw errorAt("policy.compile-error", arg.at, "an argument's pattern has variables without a value");
+    }
+  }
 }

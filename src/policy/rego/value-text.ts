@@ -1,8 +1,10 @@
+import { countWritten } from "./allowance.ts";
 import { formatNumber } from "./number.ts";
 import { entriesOf, type PlainObject, type RegoObject, RegoSet, type Value } from "./value.ts";
 
 /** @returns the value as Rego text, with one space after each colon and comma */
 export function termText(value: Value): string {
+  countWritten(typeof value === "string" ? value.length : 0);
   switch (typeof value) {
     case "string":
       return JSON.stringify(value);

@@ -1,3 +1,5 @@
+import { countNodes, countWritten } from "./allowance.ts";
+
 /**
  * A Rego value. JSON values stand for themselves, so that input is used without a copy. An integer outside ±(2^53 − 1) that the engine
  * makes is a bigint; a smaller one never is. An object whose keys are all strings is always a plain one.
@@ -113,6 +115,7 @@ export function compare(a: Value, b: Value): number {
 function compareLists(a: readonly Value[], b: readonly Value[]): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
+    countNodes(1);
     const order = compare(a[i]!, b[i]!);
     if (order !== 0) return order;
   }
@@ -124,6 +127,7 @@ function compareObjects(a: PlainObject | RegoObject, b: PlainObject | RegoObject
   const right = entriesOf(b);
   const length = Math.min(left.length, right.length);
   for (let i = 0; i < length; i++) {
+    countNodes(2);
     const order = compare(left[i]![0], right[i]![0]) || compare(left[i]![1], right[i]![1]);
     if (order !== 0) return order;
   }
@@ -173,6 +177,7 @@ function keyOf(value: Value): Key {
 }
 
 function canonical(value: Value): string {
+  countWritten(typeof value === "string" ? value.length : 0);
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value !== "object" || value === null) return String(keyOf(value));
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;

@@ -3,12 +3,13 @@ import { parseArgs } from "node:util";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { CaiError } from "../error.ts";
 import { nearest } from "./nearest.ts";
-import type { FlagSpec, SettingSource, Verb } from "./verb.ts";
+import type { FlagSpec, SettingSource, Verb, VerbContext } from "./verb.ts";
 
 type Value = string | number | boolean | undefined;
 
 export interface ParsedCommand {
-  readonly positionals: string[];
+  /** in the order of the specification */
+  readonly positionals: VerbContext<Verb["spec"]["positionals"], Verb["spec"]["flags"]>["positionals"];
   readonly flags: Record<string, Value>;
   readonly sources: Record<string, SettingSource>;
   readonly json: boolean;
@@ -56,7 +57,7 @@ export function resolveSettings(
     }
   }
   checkPositionals(verb, positionals);
-  return { positionals, flags, sources, json: values["json"] === true };
+  return { positionals: gathered(verb, positionals), flags, sources, json: values["json"] === true };
 }
 
 function parseStrictly(verb: Verb, specs: Readonly<Record<string, FlagSpec>>, rawArgs: readonly string[]) {
@@ -194,11 +195,17 @@ function checkPositionals(verb: Verb, positionals: readonly string[]): void {
   const missing = specs[positionals.length];
   if (missing && !missing.optional)
     throw new CaiError("cli.usage", `\`cai ${path}\` needs ${missing.name}`, { hint: `cai ${path} --help` });
-  if (positionals.length > specs.length) {
+  if (positionals.length > specs.length && !specs.at(-1)?.variadic) {
     throw new CaiError("cli.usage", `\`cai ${path}\` does not take ${JSON.stringify(positionals[specs.length])}`, {
       hint: `cai ${path} --help`,
     });
   }
+}
+
+/** A variadic positional becomes the list of what is left. */
+function gathered({ spec: { positionals: specs } }: Verb, given: readonly string[]): ParsedCommand["positionals"] {
+  // The verb whose types are hidden knows of no lists; its own type, from this very specification, does.
+  return specs.map((spec, i) => (spec.variadic ? given.slice(i) : given[i])) as unknown as ParsedCommand["positionals"];
 }
 
 /** @returns the variable of a flag: `admin-key` → `CAI_ADMIN_KEY` */

@@ -1,6 +1,6 @@
 import { environmentName, flagsOf } from "./settings.ts";
 import { formatTable } from "./table.ts";
-import type { FlagSpec, Verb } from "./verb.ts";
+import type { FlagSpec, PositionalSpec, Verb } from "./verb.ts";
 
 const EXIT_MEANINGS = {
   0: "done",
@@ -15,7 +15,7 @@ export function verbUsage(verb: Verb): string {
   const { path, description, positionals, examples, exits } = verb.spec;
   const flags = Object.entries(flagsOf(verb));
   const required = flags.filter(([, spec]) => isRequired(spec)).map(([name, spec]) => flagForm(name, spec));
-  const synopsis = ["cai", path, ...positionals.map((p) => (p.optional ? `[${p.name}]` : p.name)), ...required, "[flags]"].join(" ");
+  const synopsis = ["cai", path, ...positionals.map(positionalForm), ...required, "[flags]"].join(" ");
   const sections = [`Usage: ${synopsis}`, description];
   if (positionals.length > 0) sections.push(`Arguments:\n${indent(formatTable(positionals.map((p) => [p.name, p.about])))}`);
   sections.push(`Flags:\n${indent(formatTable(flags.map(([name, spec]) => [flagForm(name, spec), flagAbout(name, spec)])))}`);
@@ -30,6 +30,11 @@ export function verbUsage(verb: Verb): string {
 export function groupUsage(path: string, about: string, members: readonly (readonly [name: string, summary: string])[]): string {
   const command = path === "" ? "cai" : `cai ${path}`;
   return `${about}\n\nUsage: ${command} <command> [flags]\n\nCommands:\n${indent(formatTable(members))}\n\nRun \`${command} <command> --help\` for its flags and examples.\n`;
+}
+
+function positionalForm({ name, optional, variadic }: PositionalSpec): string {
+  const form = variadic ? `${name}…` : name;
+  return optional ? `[${form}]` : form;
 }
 
 function isRequired(spec: FlagSpec): boolean {

@@ -7,6 +7,8 @@ export interface PositionalSpec {
   readonly name: string;
   readonly about: string;
   readonly optional?: true;
+  /** takes every further argument, at least one unless it is optional; the last positional only */
+  readonly variadic?: true;
 }
 
 interface FlagBase {
@@ -58,7 +60,11 @@ type FlagValue<F extends FlagSpec> = F extends SwitchFlag
 
 export type FlagValues<F extends Readonly<Record<string, FlagSpec>>> = { readonly [K in keyof F]: FlagValue<F[K]> };
 export type PositionalValues<P extends readonly PositionalSpec[]> = {
-  readonly [K in keyof P]: P[K] extends { readonly optional: true } ? string | undefined : string;
+  readonly [K in keyof P]: P[K] extends { readonly variadic: true }
+    ? readonly string[]
+    : P[K] extends { readonly optional: true }
+      ? string | undefined
+      : string;
 };
 
 /** Where the value of a setting came from, in the order of precedence. */

@@ -11,6 +11,17 @@ export const policyErrors = {
     cause: "the policy parses but cannot run: an unsafe variable, a recursion, an unknown function or rules that conflict",
     remedy: "correct the rule at the line and column of the message",
   },
+  "policy.builtin-unavailable": {
+    exit: 2,
+    cause:
+      "the policy calls a built-in function that is not offered: it needs the network, files, the environment or chance, or it is out of scope",
+    remedy: "pass what it would fetch as input or data, or leave the call out",
+  },
+  "policy.input-invalid": {
+    exit: 2,
+    cause: "the input or data document for a policy is no JSON text",
+    remedy: "give a file with one JSON value",
+  },
   "policy.eval-error": {
     exit: 3,
     cause: "a built-in function was given a value it cannot take, or rules gave two different values",
@@ -70,5 +81,20 @@ export const policyErrors = {
     exit: 3,
     cause: "the manufacturer revoked the platform's security version",
     remedy: "update the platform's firmware and microcode",
+  },
+  "policy.check-failed": {
+    exit: 1,
+    cause: "a policy does not compile, or breaks a rule of the version of the language that was asked for",
+    remedy: "read the report: each finding has its line, column and a hint",
+  },
+  "policy.not-formatted": {
+    exit: 1,
+    cause: "a policy has another layout than `cai policy fmt` gives it",
+    remedy: "run `cai policy fmt` with --write",
+  },
+  "policy.test-failed": {
+    exit: 1,
+    cause: "a policy test was not true, or there was none to run",
+    remedy: "read the report: it names each failing test with its line and reason",
   },
 } as const satisfies Record<string, CatalogueEntry>;

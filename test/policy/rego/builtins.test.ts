@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { compilePolicy } from "../../../src/policy/index.ts";
+import { compilePolicy, parsePolicyJson } from "../../../src/policy/index.ts";
+import { CaiError } from "../../../src/system/index.ts";
 
 /** Terms that have to be equal, as the language itself compares them. */
 const EQUAL: readonly (readonly [string, string])[] = [
@@ -105,6 +106,54 @@ const EQUAL: readonly (readonly [string, string])[] = [
   ['time.parse_duration_ns("1h1.5s")', "3601500000000"],
   ["[time.date(0), time.clock(3661000000000), time.weekday(0)]", '[[1970, 1, 1], [1, 1, 1], "Thursday"]'],
   ["time.add_date(0, 1, 1, 1)", "34300800000000000"],
+  ['net.cidr_contains("10.0.0.0/8", "10.1.2.3")', "true"],
+  ['net.cidr_contains("2001:db8::/32", "2001:db8:ffff::/48")', "true"],
+  ['net.cidr_contains("10.0.0.0/8", "::a00:1")', "false"],
+  ['net.cidr_intersects("10.0.0.0/24", "10.0.0.128/25")', "true"],
+  ['[net.cidr_is_valid("10.0.0.0/33"), net.cidr_is_valid("::ffff:1.2.3.4/96"), net.cidr_is_valid("1:2/3")]', "[false, true, false]"],
+  ['net.cidr_expand("2001:db8::/127")', '{"2001:db8::", "2001:db8::1"}'],
+  ['net.cidr_merge(["10.0.0.0/25", "10.0.0.128/25", "10.0.1.0", "::/1", "8000::/1"])', '{"10.0.0.0/8", "::/0"}'],
+  ['net.cidr_contains_matches({"a": "10.0.0.0/8"}, {["10.0.0.1", 7]})', '{["a", ["10.0.0.1", 7]]}'],
+  ['graph.reachable_paths({"a": ["b"], "b": ["c"], "c": []}, ["a", "c"])', '{["a", "b", "c"], ["c"]}'],
+  ['json.marshal_with_options({"b": [1], "a": {}}, {"indent": " "})', '"{\\n \\"a\\": {},\\n \\"b\\": [\\n  1\\n ]\\n}"'],
+  [
+    'json.patch({"a": {"b": [1, 2]}}, [{"op": "add", "path": "/a/b/1", "value": 9}, {"op": "move", "from": "/a/b/0", "path": "/c"}])',
+    '{"a": {"b": [9, 2]}, "c": 1}',
+  ],
+  [
+    'json.patch({"a": 1}, [{"op": "copy", "from": "/a", "path": "/b~1c"}, {"op": "test", "path": "/b~1c", "value": 1}])',
+    '{"a": 1, "b/c": 1}',
+  ],
+  ['json.patch([1], [{"op": "add", "path": "/-", "value": 2}, {"op": "replace", "path": "/0", "value": 0}])', "[0, 2]"],
+  [
+    '[units.parse("1.5Gi"), units.parse("100m"), units.parse("1e3K"), units.parse_bytes("10MiB"), units.parse_bytes("1.5kb")]',
+    "[1610612736, 0.1, 1000000, 10485760, 1500]",
+  ],
+  ['uuid.parse("{6BA7B810-9DAD-11D1-80B4-00C04FD430C8}").nodeid', '"00-c0-4f-d4-30-c8"'],
+  ['uuid.parse("6ba7b810-9dad-11d1-80b4-00c04fd430c8").time', "886630433151182400"],
+  ['regex.globs_match("a[0-9]+b*", "a.c+")', "false"],
+  ['regex.globs_match("a[0-9]+b*", "a.+b")', "true"],
+  ['regex.globs_match("[^a-c]", "[b-d]")', "true"],
+  ['regex.globs_match("[^a-d]", "[b-d]")', "false"],
+  ['regex.template_match("urn:foo:{.*}", "urn:foo:bar:baz", "{", "}")', "true"],
+  ['regex.template_match("a.c<[0-9]+>", "abc1", "<", ">")', "false"],
+  ['re_match("b", "abc")', "true"],
+  ['time.date([1700000000000000000, "Pacific/Auckland"])', "[2023, 11, 15]"],
+  ['time.clock([1700000000000000000, "Asia/Kolkata"])', "[3, 43, 20]"],
+  ['time.weekday([1700000000000000000, "Pacific/Auckland"])', '"Wednesday"'],
+  ["time.format(1700000000123000000)", '"2023-11-14T22:13:20.123Z"'],
+  [
+    'time.format([1700000000000000000, "America/New_York", "Mon Jan _2 3:04PM 06 -0700 MST (002)"])',
+    '"Tue Nov 14 5:13PM 23 -0500 EST (318)"',
+  ],
+  ['time.format([0, "", "RFC850"])', '"Thursday, 01-Jan-70 00:00:00 UTC"'],
+  ['time.parse_ns("RFC1123Z", "Tue, 14 Nov 2023 22:13:20 +0100")', "1699996400000000000"],
+  ['time.parse_ns("Jan 2, 2006 at 3:04pm (MST)", "Feb 3, 2013 at 7:54pm (PST)")', "1359921240000000000"],
+  ['time.parse_ns("2006-01-02 15:04:05", "2023-11-14 22:13:20.5")', "1700000000500000000"],
+  // The clocks of New York go forward on 12 March 2023.
+  ['time.add_date([1678593600000000000, "America/New_York"], 0, 0, 1)', "1678676400000000000"],
+  ['time.diff([1582934400000000000, "UTC"], [1614556800000000000, "UTC"])', "[1, 0, 1, 0, 0, 0]"],
+  ["[1 | print(input.missing, 2)]", "[1]"],
   ["time.now_ns()", "1700000000000000000"],
   ['graph.reachable({"a": ["b"], "b": ["a"], "c": []}, {"a"})', '{"a", "b"}'],
   ['crypto.sha256("a")', '"ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"'],
@@ -121,4 +170,47 @@ test.each(EQUAL)("%s is %s", (term, value) => {
   const [holds, got, wanted] = policy.evaluateEach(["data.t.holds", "data.t.x", "data.t.wanted"], { now: 1_700_000_000 });
   if (holds !== true) expect(got).toEqual(wanted);
   expect(holds).toBe(true);
+});
+
+const repeated = (text: string, times: number) => `concat("", [c | some i in numbers.range(1, ${times}); c := ${JSON.stringify(text)}])`;
+
+test.each([
+  ["a layout of many fractions", `time.parse_ns(${repeated(".999", 60)}, ${repeated(".1", 80)})`, "policy.eval-error"],
+  ["a layout of many days", `time.parse_ns(${repeated("_2", 100)}, ${repeated("1", 255)})`, "policy.eval-error"],
+  ["braces that never close", `regex.template_match(${repeated("{", 100_000)}, "a", "{", "}")`, "policy.eval-error"],
+  ["all addresses of a protocol", 'net.cidr_expand("::/0")', "policy.limit-exceeded"],
+  [
+    "all paths of a dense graph",
+    "graph.reachable_paths({a: numbers.range(1, 30) | some a in numbers.range(1, 30)}, {1})",
+    "policy.limit-exceeded",
+  ],
+  ["a wide indent", `json.marshal_with_options([[[[[[1]]]]]], {"indent": ${repeated("  ", 1_000_000)}})`, "policy.limit-exceeded"],
+  [
+    "many patches of a long array",
+    'json.patch(numbers.range(1, 1000), [p | some i in numbers.range(1, 20000); p := {"op": "add", "path": "/0", "value": i}])',
+    "policy.limit-exceeded",
+  ],
+])("%s end with an error", (_, term, id) => {
+  try {
+    compilePolicy(`package t\nx := ${term}`).evaluate("data.t.x");
+    expect("no error").toBe(id);
+  } catch (error) {
+    expect(CaiError.from(error).id as string).toBe(id);
+  }
+});
+
+test("integers beyond 2^53 are exact in the JSON text of answers", () => {
+  const policy = compilePolicy('package t\nx := {input.big + 1: {9007199254740993}, "a": 1e3}');
+  const input = parsePolicyJson('{"big": 9007199254740992}');
+  expect(policy.queryJson("y := data.t.x", { input })).toBe('[{"y":{"9007199254740993":[9007199254740993],"a":1000}}]');
+  expect(policy.queryJson("false")).toBe("[]");
+});
+
+test.each(["", "{", "[1e999]", "[".repeat(200_000)])("text that is no JSON is no input", (text) => {
+  try {
+    parsePolicyJson(text);
+    expect("no error").toBe("an error");
+  } catch (error) {
+    expect(["policy.input-invalid", "policy.limit-exceeded"]).toContain(CaiError.from(error).id);
+  }
 });

@@ -1,10 +1,13 @@
-import { formatNumber, parseNumber } from "../number.ts";
+import { countWritten } from "../allowance.ts";
+import { exactJson, OutOfRange } from "../json-input.ts";
+import { formatNumber } from "../number.ts";
 import type { Run } from "../run.ts";
-import { entriesOf, isObject, KeyedMembers, objectOf, RegoSet, type Value } from "../value.ts";
+import { entriesOf, isObject, KeyedMembers, member, objectOf, RegoSet, sizeOf, type Value } from "../value.ts";
 import { type Builtin, BuiltinFailure, type Builtins, builtin, objectArg, stringArg } from "./builtin.ts";
 
 /** JSON as the language's own encoder writes it: sorted keys, and `<`, `>`, `&`, U+2028, U+2029 escaped. */
-function jsonText(value: Value): string {
+export function canonicalJson(value: Value): string {
+  countWritten(typeof value === "string" ? value.length : 0);
   switch (typeof value) {
     case "string":
       return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
@@ -15,10 +18,50 @@ function jsonText(value: Value): string {
       return String(value);
   }
   if (value === null) return "null";
-  if (Array.isArray(value)) return `[${value.map(jsonText).join()}]`;
-  if (value instanceof RegoSet) return `[${value.values().map(jsonText).join()}]`;
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
+  if (value instanceof RegoSet) return `[${value.values().map(canonicalJson).join()}]`;
   const members = isObject(value) ? entriesOf(value) : [];
-  return `{${members.map(([key, item]) => `${jsonText(typeof key === "string" ? key : jsonText(key))}:${jsonText(item)}`).join()}}`;
+  return `{${members.map(([key, item]) => `${canonicalJson(typeof key === "string" ? key : canonicalJson(key))}:${canonicalJson(item)}`).join()}}`;
+}
+
+/** How `json.marshal_with_options` lays a text out. */
+interface Layout {
+  readonly prefix: string;
+  readonly indent: string;
+}
+
+/** @returns undefined where the text goes on one line */
+function layoutArg(args: readonly Value[], index: number): Layout | undefined {
+  const options = objectArg(args, index);
+  let pretty: boolean | undefined;
+  const layout = { prefix: "", indent: "\t" };
+  for (const [key, value] of entriesOf(options)) {
+    if (key === "pretty") {
+      if (typeof value !== "boolean") throw new BuiltinFailure("pretty: expected boolean");
+      pretty = value;
+    } else if (key === "prefix" || key === "indent") {
+      if (typeof value !== "string") throw new BuiltinFailure(`${key}: expected string`);
+      layout[key] = value;
+    } else throw new BuiltinFailure("unknown option");
+  }
+  return (pretty ?? member(options, "prefix") ?? member(options, "indent")) === undefined || pretty === false ? undefined : layout;
+}
+
+/** JSON text over several lines; `start` stands at the start of each line but the first. */
+function laidOut(value: Value, start: string, indent: string, run: Run): string {
+  const isList = Array.isArray(value) || value instanceof RegoSet;
+  if (!(isList || isObject(value)) || sizeOf(value) === 0) return canonicalJson(value);
+  const inner = start + indent;
+  run.characters(inner.length * sizeOf(value)!);
+  const parts = isList
+    ? (value instanceof RegoSet ? value.values() : value).map((item: Value) => laidOut(item, inner, indent, run))
+    : entriesOf(value).map(
+        ([key, item]) => `${canonicalJson(typeof key === "string" ? key : canonicalJson(key))}: ${laidOut(item, inner, indent, run)}`,
+      );
+  const [open, close] = isList ? "[]" : "{}";
+  const text = `${open}${inner}${parts.join(`,${inner}`)}${start}${close}`;
+  run.characters(text.length);
+  return text;
 }
 
 /** Parses JSON with exact integers. */
@@ -26,18 +69,12 @@ function parseJson(text: string, run: Run): Value {
   run.characters(text.length);
   run.tick(text.length >>> 3);
   try {
-    return JSON.parse(text, exactNumber) as Value;
+    return exactJson(text) as Value;
   } catch (error) {
+    if (error instanceof OutOfRange) throw new BuiltinFailure(error.message);
     if (!(error instanceof SyntaxError)) throw error;
     throw new BuiltinFailure("expected JSON text");
   }
-}
-
-function exactNumber(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  if (typeof value !== "number" || context?.source === undefined) return value;
-  const exact = parseNumber(context.source);
-  if (exact === undefined) throw new BuiltinFailure("a number is out of range");
-  return exact;
 }
 
 function decoded(bytes: Uint8Array): string {
@@ -117,7 +154,14 @@ function decodeQueryObject(text: string): Value {
 /** Text encodings. Decoded bytes have to be UTF-8 text: the language has no byte strings. */
 export const encodings: Builtins = {
   "json.marshal": builtin(1, ([value], run) => {
-    const text = jsonText(value!);
+    const text = canonicalJson(value!);
+    run.characters(text.length);
+    return text;
+  }),
+  "json.marshal_with_options": builtin(2, (args, run) => {
+    const [value] = args;
+    const layout = layoutArg(args, 1);
+    const text = layout === undefined ? canonicalJson(value!) : layout.prefix + laidOut(value!, `\n${layout.prefix}`, layout.indent, run);
     run.characters(text.length);
     return text;
   }),

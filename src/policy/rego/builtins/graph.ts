@@ -1,5 +1,5 @@
 import type { Run } from "../run.ts";
-import { iterate, member, RegoSet, type Value } from "../value.ts";
+import { equal, iterate, member, RegoSet, sizeOf, type Value } from "../value.ts";
 import { type Builtin, type Builtins, builtin, listArg, objectArg } from "./builtin.ts";
 
 /** Every value inside a value, with the path that leads to it. */
@@ -17,6 +17,44 @@ function walk(of: Value, run: Run): Value[] {
 }
 
 const relation: Builtin = { ...builtin(1, ([of], run) => walk(of!, run)), isRelation: true };
+
+/**
+ * The paths from the given nodes to where they cannot go on. Below each neighbour of a start a node is gone through once: a path that
+ * meets it again ends there.
+ */
+function paths(graph: Value, starts: readonly Value[], run: Run): RegoSet {
+  const found = new RegoSet();
+  const end = (path: readonly Value[]) => {
+    found.add(path);
+    run.members(found.size);
+  };
+  const visit = (path: readonly Value[], node: Value, reached: RegoSet) => {
+    run.tick(1 + path.length);
+    const edges = member(graph, node);
+    if (edges === undefined) return end(path);
+    const next = [...path, node];
+    if ((sizeOf(edges) ?? 0) === 0) return end(next);
+    iterate(edges, (_, neighbour) => {
+      if (reached.has(neighbour)) end(next);
+      else {
+        reached.add(node);
+        visit(next, neighbour, reached);
+      }
+      return false;
+    });
+  };
+  for (const start of starts) {
+    const edges = member(graph, start);
+    if (edges === undefined) continue;
+    if ((sizeOf(edges) ?? 0) === 0) end([start]);
+    iterate(edges, (_, neighbour) => {
+      if (equal(neighbour, start)) end([start]);
+      else visit([start], neighbour, new RegoSet([start]));
+      return false;
+    });
+  }
+  return found;
+}
 
 /** Functions over nested values and graphs. */
 export const graphs: Builtins = {
@@ -38,4 +76,5 @@ export const graphs: Builtins = {
     }
     return reached;
   }),
+  "graph.reachable_paths": builtin(2, (args, run) => paths(objectArg(args, 0), listArg(args, 1), run)),
 };

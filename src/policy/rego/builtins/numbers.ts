@@ -31,6 +31,11 @@ function range(args: readonly Value[], step: bigint, run: Run): Value {
   const down = from > to;
   const count = (down ? from - to : to - from) / step + 1n;
   run.members(Number(count));
+  const [first, last, stride] = [narrow(from), narrow(to), narrow(step)];
+  if (typeof first === "number" && typeof last === "number" && typeof stride === "number" && Number.isSafeInteger(last - first)) {
+    const way = down ? -stride : stride;
+    return Array.from({ length: Number(count) }, (_, i) => first + way * i);
+  }
   return Array.from({ length: Number(count) }, (_, i): RegoNumber => narrow(down ? from - step * BigInt(i) : from + step * BigInt(i)));
 }
 

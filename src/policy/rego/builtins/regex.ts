@@ -1,6 +1,7 @@
 import type { Run } from "../run.ts";
 import type { Value } from "../value.ts";
 import { type Builtin, BuiltinFailure, type Builtins, builtin, indexArg, stringArg } from "./builtin.ts";
+import { intersect } from "./glob-intersection.ts";
 import { allMatches, type Match, matches, regularExpression } from "./regular-expression.ts";
 
 /** The text that `$1`, `${name}` and `$$` of a replacement mean for a match. */
@@ -52,9 +53,34 @@ function isValid([value]: readonly Value[]): boolean {
   }
 }
 
+/** @returns a pattern for text whose parts between the delimiters are regular expressions */
+function templatePattern(template: string, open: string, close: string): string {
+  let pattern = "^";
+  for (let at = 0; at < template.length; ) {
+    const start = template.indexOf(open, at);
+    const literal = template.slice(at, start < 0 ? undefined : start);
+    pattern += literal.replace(/[\\^$.*+?()[\]{}|-]/g, "\\$&");
+    if (start < 0) break;
+    let depth = 1;
+    let end = start + 1;
+    for (; end < template.length && depth > 0; end++) depth += template[end] === close ? -1 : template[end] === open ? 1 : 0;
+    if (depth > 0) throw new BuiltinFailure(`expected ${close} in the template`);
+    pattern += `(?:${template.slice(start + 1, end - 1)})`;
+    at = end;
+  }
+  return `${pattern}$`;
+}
+
 /** Regular expressions of RE2's syntax. */
 export const regexes: Builtins = {
   "regex.match": builtin(2, (args, run) => matches(stringArg(args, 0), stringArg(args, 1), run)),
+  re_match: builtin(2, (args, run) => matches(stringArg(args, 0), stringArg(args, 1), run)),
+  "regex.template_match": builtin(4, (args, run) => {
+    const [open, close] = [stringArg(args, 2), stringArg(args, 3)];
+    if (open.length !== 1 || close.length !== 1) throw new BuiltinFailure("expected delimiters of one character");
+    return matches(templatePattern(stringArg(args, 0), open, close), stringArg(args, 1), run);
+  }),
+  "regex.globs_match": builtin(2, (args, run) => intersect(stringArg(args, 0), stringArg(args, 1), run)),
   "regex.is_valid": builtin(1, isValid),
   "regex.split": builtin(2, (args, run) => split(stringArg(args, 0), stringArg(args, 1), run)),
   "regex.find_n": found(({ groups }) => groups[0]!),

@@ -1,0 +1,2 @@
+export { checkPolicy } from "./check-policy.ts";
+export type { Finding, LintId } from "./finding.ts";
