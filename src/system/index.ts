@@ -51,5 +51,6 @@ export { receiveDescriptor, socketPair } from "./libc-socket.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
 export { selfCommand } from "./self.ts";
 export { activeSwap } from "./swap.ts";
+export { readTextFile } from "./text-file.ts";
 export { commit, version } from "./version.ts";
 export { startWorker } from "./worker.ts";

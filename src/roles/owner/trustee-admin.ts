@@ -1,5 +1,4 @@
 import { createPrivateKey, type KeyObject, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import {
   bodyContext,
   createResponseVerifier,
@@ -22,6 +21,7 @@ import {
   isLoopbackHost,
   type Logger,
   printable,
+  readTextFile,
 } from "../../system/index.ts";
 
 /** The flags of every verb that administers a trustee. */
@@ -84,7 +84,7 @@ export async function connectAdmin(
   const key = readAdminKey(settings["admin-key"]);
   const client = createHttpClient({
     ...(pin?.kind === "spki" && { spkiPin: pin.digest }),
-    ...(settings.ca !== undefined && { ca: readText(settings.ca) }),
+    ...(settings.ca !== undefined && { ca: readTextFile(settings.ca) }),
   });
   const { verifier, world } = await proveIdentity(client, base, signal);
   const { tid } = verifier;
@@ -203,7 +203,7 @@ function parseBase(text: string): URL {
 }
 
 function readAdminKey(path: string): KeyObject {
-  const pem = readText(path);
+  const pem = readTextFile(path);
   try {
     const key = createPrivateKey(pem);
     if (key.asymmetricKeyType === "ed25519") return key;
@@ -213,12 +213,4 @@ function readAdminKey(path: string): KeyObject {
   throw new CaiError("owner.admin-key-invalid", `${path} is not an administrator's key`, {
     expected: "an Ed25519 private key in PKCS#8 PEM",
   });
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new CaiError("cli.input-unreadable", `cannot read ${path}`, { got: (error as NodeJS.ErrnoException).code ?? String(error) });
-  }
 }

@@ -1,8 +1,8 @@
 import { decodeHex } from "../../../crypto/index.ts";
 import { HASH_ALGORITHMS, type HashAlgorithm } from "../../../protocol/index.ts";
-import { CaiError, defineVerb, type JsonObject } from "../../../system/index.ts";
+import { CaiError, defineVerb, type JsonObject, readTextFile } from "../../../system/index.ts";
 import { type EvidenceSubject, evidenceFor } from "../index.ts";
-import { attesterOf, readText, TEE_FLAGS } from "./flags.ts";
+import { attesterOf, TEE_FLAGS } from "./flags.ts";
 
 export default defineVerb({
   path: "agent evidence",
@@ -28,7 +28,8 @@ export default defineVerb({
 
 function subjectOf(reportData: string | undefined, runtimeData: string | undefined, hash: HashAlgorithm): EvidenceSubject {
   if (reportData !== undefined && runtimeData === undefined) return { reportData: parseHex(reportData) };
-  if (runtimeData !== undefined && reportData === undefined) return { runtimeData: parseObject(readText(runtimeData), runtimeData), hash };
+  if (runtimeData !== undefined && reportData === undefined)
+    return { runtimeData: parseObject(readTextFile(runtimeData), runtimeData), hash };
   throw new CaiError("cli.usage", "give either --report-data or --runtime-data", { hint: "cai agent evidence --help" });
 }
 

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { parseTrusteePin } from "../../../protocol/index.ts";
-import { CaiError, type FlagSpec, type Logger } from "../../../system/index.ts";
+import { CaiError, type FlagSpec, type Logger, readTextFile } from "../../../system/index.ts";
 import { createKbsClient, type KbsClient, selectAttester } from "../index.ts";
 
 /** Where evidence comes from. */
@@ -43,7 +42,7 @@ export async function clientOf(settings: ClientSettings, logger: Logger): Promis
   return createKbsClient({
     trustee: new URL(settings.trustee),
     ...(pin !== undefined && { pin: parseTrusteePin(pin) }),
-    ...(settings.ca !== undefined && { ca: readText(settings.ca) }),
+    ...(settings.ca !== undefined && { ca: readTextFile(settings.ca) }),
     attester: await attesterOf(settings),
     logger,
   });
@@ -53,13 +52,4 @@ export async function clientOf(settings: ClientSettings, logger: Logger): Promis
 export function attesterOf(settings: { readonly "simulated-tdx": string | undefined }) {
   const path = settings["simulated-tdx"];
   return selectAttester(path === undefined ? {} : { simulatedTdx: path });
-}
-
-/** @throws CaiError `cli.input-unreadable` */
-export function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new CaiError("cli.input-unreadable", `cannot read ${path}`, { got: (error as NodeJS.ErrnoException).code ?? String(error) });
-  }
 }

@@ -1,6 +1,6 @@
 import { encodeBase64 } from "../../../crypto/index.ts";
-import { defineVerb, hardenProcess } from "../../../system/index.ts";
-import { clientOf, readText, TRUSTEE_FLAGS } from "./flags.ts";
+import { defineVerb, hardenProcess, readTextFile } from "../../../system/index.ts";
+import { clientOf, TRUSTEE_FLAGS } from "./flags.ts";
 
 export default defineVerb({
   path: "agent resource get",
@@ -33,7 +33,7 @@ export default defineVerb({
     const secret =
       tokenFile === undefined
         ? await client.resource(uri, signal)
-        : await client.resourceWithToken(uri, readText(tokenFile).trim(), undefined, signal);
+        : await client.resourceWithToken(uri, readTextFile(tokenFile).trim(), undefined, signal);
     if (json) print({ uri, base64: encodeBase64(secret) }, "");
     else await Bun.write(Bun.stdout, secret);
     secret.fill(0);

@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { CaiError, defineVerb, hardenProcess } from "../../../system/index.ts";
+import { CaiError, defineVerb, hardenProcess, readTextFile } from "../../../system/index.ts";
 import { createTrustee } from "../index.ts";
 import { SERVE_FLAGS, settingsFile } from "./flags.ts";
 
@@ -61,13 +60,5 @@ function tlsOf(certificate: string | undefined, key: string | undefined): { tls:
   if (certificate === undefined && key === undefined) return {};
   if (certificate === undefined || key === undefined)
     throw new CaiError("cli.usage", "--tls-cert and --tls-key go together", { hint: "cai trustee serve --help" });
-  return { tls: { cert: readPem(certificate), key: readPem(key) } };
-}
-
-function readPem(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new CaiError("cli.input-unreadable", `cannot read ${path}`, { got: (error as NodeJS.ErrnoException).code ?? String(error) });
-  }
+  return { tls: { cert: readTextFile(certificate), key: readTextFile(key) } };
 }
