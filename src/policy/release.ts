@@ -1,6 +1,9 @@
-import { CaiError, type ErrorId, type JsonObject, type JsonValue } from "../system/index.ts";
+import { CaiError, type ErrorId, type JsonObject } from "../system/index.ts";
+import { explainQuery, shortReason } from "./explain/index.ts";
 import type { FloorHit } from "./floor.ts";
 import { compilePolicy } from "./rego/index.ts";
+
+const QUERY = "data.policy.allow";
 
 /** A question to a resource policy. */
 export interface ReleaseRequest {
@@ -20,7 +23,7 @@ export interface ReleaseRequest {
   readonly floor?: readonly FloorHit[];
 }
 
-/** The answer: `id` and `reason` say why where it is no. */
+/** The answer: `id` and `reason` say why where it is no. The reason names what the policy expects: it is for the operator, never for the peer. */
 export type ReleaseDecision =
   | { readonly allowed: true; readonly reason: string }
   | { readonly allowed: false; readonly id: ErrorId; readonly reason: string };
@@ -37,23 +40,22 @@ export type ReleaseDecision =
 export function decideRelease({ policyText, token, resource, now, floor = [] }: ReleaseRequest): ReleaseDecision {
   const [hit] = floor;
   if (hit !== undefined) return { allowed: false, id: hit.id, reason: `${hit.id}: ${hit.message}` };
-  let allow: JsonValue | undefined;
+  const data = {
+    "resource-path": [resource.plugin, ...resource.path].join("/"),
+    "resource-path-parts": resource.path,
+    plugin: resource.plugin,
+    query: resource.query,
+  };
+  const options = { input: token, data, now };
   try {
-    allow = compilePolicy(policyText).evaluate("data.policy.allow", {
-      input: token,
-      data: {
-        "resource-path": [resource.plugin, ...resource.path].join("/"),
-        "resource-path-parts": resource.path,
-        plugin: resource.plugin,
-        query: resource.query,
-      },
-      now,
-    });
+    const policy = compilePolicy(policyText);
+    const allow = policy.evaluate(QUERY, options);
+    if (allow === true) return { allowed: true, reason: `${QUERY} is true` };
+    const got = allow === undefined ? "undefined" : allow === false ? "false" : "a value other than true";
+    const why = shortReason(explainQuery(policy, QUERY, options));
+    return { allowed: false, id: "policy.denied", reason: `policy.denied: ${QUERY} is ${got}${why === undefined ? "" : `: ${why}`}` };
   } catch (error) {
     const { id, message } = CaiError.from(error);
     return { allowed: false, id, reason: `${id}: ${message}` };
   }
-  if (allow === true) return { allowed: true, reason: "data.policy.allow is true" };
-  const got = allow === undefined ? "undefined" : allow === false ? "false" : "a value other than true";
-  return { allowed: false, id: "policy.denied", reason: `policy.denied: data.policy.allow is ${got}` };
 }

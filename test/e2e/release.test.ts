@@ -127,6 +127,10 @@ describe("a machine that is not the intended one", () => {
   test("with other software is denied by policy", async () => {
     const { status, error } = await caiError(["agent", "resource", "get", URI, ...asMachine(await otherMachine("--software", "other"))]);
     expect([status, error["id"], error["got"]]).toEqual([3, "agent.resource-denied", "kbs.policy-denied"]);
+    // The operator reads which statement denied; the machine is told nothing of it (I27).
+    const [, line] = /release .*outcome=denied .*reason="(.*)"/.exec(world.trustee.log()) ?? [];
+    expect(line).toContain('cpu[\\"ear.status\\"] == \\"affirming\\"');
+    expect(JSON.stringify(error)).not.toContain("affirming");
   });
 
   test("in debug mode gets no key", async () => {

@@ -53,6 +53,11 @@ describe("a release", () => {
     expect(decide("allow if 1 / 0 == 1\nallow if input.cai.v == 1")).toMatchObject({ allowed: false, id: "policy.eval-error" });
   });
 
+  test("says which statement denied, and the values that it compared", () => {
+    const decision = decide("default allow := false\nallow if {\n\tinput.submods\n\tinput.cai.v == 2\n}");
+    expect(decision.reason).toMatch(/^policy\.denied: data\.policy\.allow is false: .*input\.cai\.v == 2: input\.cai\.v is 1$/);
+  });
+
   test("is denied where the rule stands in another package", () => {
     const text = "package other\nallow := true";
     expect(decideRelease({ policyText: text, token: {}, resource, now: 0 })).toMatchObject({ allowed: false, id: "policy.denied" });
