@@ -5,7 +5,6 @@ const REASONS: { readonly [name: string]: string } = {
   "net.lookup_ip_addr": "a policy reaches no network",
   "opa.runtime": "a policy sees no environment",
   "rego.metadata.": "comments are not kept",
-  "yaml.": "documents are JSON here",
   "rego.parse_module": "a policy does not read policies",
   "rand.intn": "chance would make a decision unrepeatable",
   "uuid.rfc4122": "chance would make a decision unrepeatable",
