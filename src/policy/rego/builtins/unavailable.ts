@@ -4,7 +4,7 @@ const REASONS: { readonly [name: string]: string } = {
   query_artifact_server: "a policy reaches no network",
   "net.lookup_ip_addr": "a policy reaches no network",
   "opa.runtime": "a policy sees no environment",
-  "rego.metadata.": "comments are not kept",
+  "rego.metadata.": "rule and chain are there, for calls within a rule: they say what stands above it",
   "rego.parse_module": "a policy does not read policies",
   "rand.intn": "chance would make a decision unrepeatable",
   "uuid.rfc4122": "chance would make a decision unrepeatable",
