@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { appraise, compilePolicy, decideRelease, type TemplateName, type TrustVector, templates } from "../../src/policy/index.ts";
+import {
+  appraise,
+  compilePolicy,
+  decideRelease,
+  loadFixtures,
+  type TemplateName,
+  type TrustVector,
+  templates,
+} from "../../src/policy/index.ts";
 import type { JsonObject, JsonValue } from "../../src/system/index.ts";
 import { BODY, evidenceWith, GOOD_VECTOR, REFERENCES, tokenWith } from "./evidence.ts";
 
@@ -174,5 +182,44 @@ describe.each([
     expect(empty.vector).toEqual({ hardware: 97, executables: 33, configuration: 36 });
     const enclave = { header: { tee_type: "00000000" }, body: BODY };
     expect(vector({ quote: enclave }).hardware).toBe(97);
+  });
+});
+
+test("the attestation templates are one set of rules for two worlds", () => {
+  const rules = (name: TemplateName) => templates[name].slice(templates[name].indexOf("\npackage policy"));
+  const world = (value: boolean) => `input[platform].simulated == ${value}`;
+  expect(rules("attestation").split(world(false))).toHaveLength(2);
+  expect(rules("attestation-simulated")).toBe(rules("attestation").replace(world(false), world(true)));
+});
+
+describe("the level that a platform of the attestation template reaches", () => {
+  const states = async (platform: string) => ((await loadFixtures()) as { readonly [name: string]: JsonObject })[platform]!;
+  const of = (evidence: JsonObject, references: JsonObject) =>
+    appraise({ policyText: templates.attestation, policyId: "default", evidence, floor: [], references });
+
+  test.each([
+    ["tdx", "L1"],
+    ["csv", "L1"],
+    ["snp", "L0"],
+    ["sgx", "L0"],
+  ] as const)("on %s is %s", async (platform, level) => {
+    const { evidence, references } = (await states(platform))["affirming"] as { readonly [name: string]: JsonObject };
+    expect(of(evidence!, references!)).toMatchObject({ vector: GOOD_VECTOR, status: "affirming", level });
+  });
+
+  test.each(["measure", "rtmr1", "rtmr2", "rtmr3"])("on csv falls to L0 without %s", async (register) => {
+    const { evidence, references } = (await states("csv"))["affirming"] as { readonly [name: string]: JsonObject };
+    const { [`csv.${register}`]: _, ...rest } = references!;
+    expect(of(evidence!, rest).level).toBe("L0");
+    const changed = { ...evidence, csv: { ...(evidence!["csv"] as JsonObject), [register]: "00" } };
+    expect(of(changed, references!).level).toBe("L0");
+  });
+
+  test("falls to L0 where the evidence names a second platform", async () => {
+    const { evidence, references } = (await states("tdx"))["affirming"] as { readonly [name: string]: JsonObject };
+    expect(of({ ...evidence, sgx: {} }, references!)).toMatchObject({
+      vector: { hardware: 97, executables: 33, configuration: 36 },
+      level: "L0",
+    });
   });
 });

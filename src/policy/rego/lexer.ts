@@ -31,6 +31,20 @@ export function tokenize(module: string, text: string): Token[] {
   return new Lexer(module, text).all();
 }
 
+/** A comment that stands alone on its line. */
+export interface Comment {
+  readonly at: Position;
+  /** what stands after the `#` */
+  readonly text: string;
+}
+
+/** The comments of a module that stand alone on their lines, in order. */
+export function commentsOf(module: string, text: string): Comment[] {
+  const comments: Comment[] = [];
+  new Lexer(module, text, comments).all();
+  return comments;
+}
+
 class Lexer {
   readonly #module: string;
   readonly #text: string;
@@ -40,10 +54,13 @@ class Lexer {
   #counted = 0;
   #count = 0;
   #templates = 0;
+  readonly #comments: Comment[] | undefined;
 
-  constructor(module: string, text: string) {
+  /** @param comments  where comments go that stand alone on their lines; they are passed over without it */
+  constructor(module: string, text: string, comments?: Comment[]) {
     this.#module = module;
     this.#text = text;
+    this.#comments = comments;
   }
 
   all(): Token[] {
@@ -73,8 +90,10 @@ class Lexer {
   }
 
   #next(): Token {
+    const before = this.#comments && this.#position();
     const space = this.#match(SPACE)!;
     const at = this.#position();
+    if (before !== undefined && space.includes("#")) this.#keep(space, before);
     const base = { at, spaced: space !== "", newline: space.includes("\n") };
     if (++this.#count > MAXIMUM_TOKENS) {
       throw errorAt("policy.limit-exceeded", at, `expected at most ${MAXIMUM_TOKENS} tokens`);
@@ -95,6 +114,16 @@ class Lexer {
     const symbol = this.#match(SYMBOL);
     if (symbol !== undefined) return { ...base, kind: "symbol", text: symbol };
     throw errorAt("policy.parse-error", at, `illegal character ${JSON.stringify(start)}`);
+  }
+
+  /** Keeps the comments of the space between two tokens; `before` is where it starts. */
+  #keep(space: string, before: Position): void {
+    for (const [i, line] of space.split("\n").entries()) {
+      const start = line.indexOf("#");
+      const isAlone = i > 0 || before.column === 1;
+      if (start < 0 || !isAlone) continue;
+      this.#comments!.push({ at: { ...before, line: before.line + i, column: start + 1 }, text: line.slice(start + 1) });
+    }
   }
 
   #number(at: Position): RegoNumber {

@@ -28,6 +28,7 @@ interface Head {
 
 class ModuleParser extends TermParser {
   module(name: string, text: string): Module {
+    const { at } = this.peek();
     if (!this.skipWord("package")) this.fail("package");
     const path = this.#packagePath();
     const imports: Import[] = [];
@@ -37,7 +38,7 @@ class ModuleParser extends TermParser {
       if (this.isWord("import") && this.peek(1).kind === "identifier") imports.push(this.#import());
       else this.#rule(rules);
     }
-    return { name, package: path, imports, rules, text, dialect: this.dialect };
+    return { name, at, package: path, imports, rules, text, dialect: this.dialect };
   }
 
   query(): Literal[] {

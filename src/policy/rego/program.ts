@@ -1,3 +1,4 @@
+import { Annotations } from "./annotations.ts";
 import type { Builtin } from "./builtins/builtin.ts";
 import { builtins } from "./builtins/index.ts";
 import { callBuiltin } from "./call-code.ts";
@@ -32,6 +33,7 @@ export class Program implements Names {
   readonly #functions = new Map<string, RuleGroup>();
   readonly #packages = new Map<string, Set<string>>();
   #groups = 0;
+  #annotations: Annotations | undefined;
   readonly #attempts: Attempts = { count: 0 };
 
   readonly modules: readonly Module[];
@@ -62,6 +64,11 @@ export class Program implements Names {
 
   isFunction(name: string): boolean {
     return this.#functionNames.has(name);
+  }
+
+  annotations(): Annotations {
+    this.#annotations ??= new Annotations(this.modules);
+    return this.#annotations;
   }
 
   isBuiltin(name: string): boolean {

@@ -1,3 +1,4 @@
+import type { Annotations } from "./annotations.ts";
 import { unavailableReason } from "./builtins/unavailable.ts";
 import { Layout, type Local, type Node, type Override, type ResolvedBranch, type ResolvedRule, type Statement } from "./ir.ts";
 import { meant, unknownFunction } from "./names.ts";
@@ -5,6 +6,8 @@ import { errorAt, type Position } from "./position.ts";
 import { eachName, eachNameOf, eachPatternName, Scope } from "./scope.ts";
 import type { Branch, Literal, Module, Rule, Term, With } from "./syntax.ts";
 import { functionName } from "./term-parser.ts";
+
+const METADATA: readonly string[] = ["rego.metadata.rule", "rego.metadata.chain"];
 
 /** What names mean across modules. */
 export interface Names {
@@ -19,6 +22,8 @@ export interface Names {
   ruleNames(packagePath: readonly string[]): Iterable<string>;
   /** told of each function that a `with` replaces */
   noteMock(name: string): void;
+  /** the policy's metadata; read when it is first asked for, since comments that nobody asks for may say anything */
+  annotations(): Annotations;
 }
 
 /** Resolves the names of one module's rules: variables, rules of the package, imports, `input` and `data`, functions. */
@@ -28,6 +33,8 @@ export class Resolver {
   readonly #names: Names;
   /** what a name that is no variable may mean here */
   readonly #globals: readonly string[];
+  /** the rule that is being resolved; undefined in a query */
+  #rule: Rule | undefined;
   /** the closures that are being resolved, outermost first */
   readonly #closures: { readonly depth: number; readonly free: Set<Local> }[] = [];
 
@@ -40,6 +47,7 @@ export class Resolver {
   }
 
   rule(rule: Rule): ResolvedRule {
+    this.#rule = rule;
     const layout = new Layout(this.#globals);
     const args = new Scope(layout);
     // Slots 1 to n are the arguments' own; see the code of functions.
@@ -174,6 +182,7 @@ export class Resolver {
         return head.kind === "ref" ? { ...head, path: [...head.path, ...path] } : { kind: "ref", root: head, path, at };
       }
       case "call":
+        if (METADATA.includes(this.#callee(term.name)) && this.#rule !== undefined) return this.#metadata(term, this.#rule);
         return { kind: "call", name: this.#known(this.#callee(term.name), at), args: term.args.map(inner), at };
       case "array":
       case "set":
@@ -223,6 +232,14 @@ export class Resolver {
     const path = this.#global(first!);
     const full = path === undefined ? name : [...path, ...rest].join(".");
     return this.#names.isFunction(full) ? full : this.#names.isBuiltin(name) ? name : full;
+  }
+
+  /** What stands above a rule is known when it is compiled. */
+  #metadata({ name, args, at }: Term & { readonly kind: "call" }, rule: Rule): Node {
+    if (args.length > 0) throw errorAt("policy.compile-error", at, `${name} takes 0 arguments, got ${args.length}`);
+    const annotations = this.#names.annotations();
+    const value = name === METADATA[0] ? annotations.rule(rule) : annotations.chain(rule, this.#package);
+    return { kind: "value", value, at };
   }
 
   /** @throws PolicyError where nothing has this name */

@@ -71,6 +71,8 @@ export interface Import {
 
 export interface Module {
   readonly name: string;
+  /** of its package */
+  readonly at: Position;
   readonly package: readonly string[];
   readonly imports: readonly Import[];
   readonly rules: readonly Rule[];

@@ -47,6 +47,8 @@ const QUESTIONS: { readonly [name: string]: Question } = {
     query: "data.p",
   },
   matched: { policy: "package p\nx := regex.find_n(`[a-f]+`, input.text, -1)", query: "data.p.x", input: { text: "xxabcxxdef" } },
+  read: { policy: 'package p\nx := [yaml.unmarshal("a: [1, {b: c}]"), yaml.marshal({"a": ["yes"]})]', query: "data.p.x" },
+  annotated: { policy: "package p\n# METADATA\n# title: T\nx := rego.metadata.chain()", query: "data.p.x" },
   exact: { policy: "package p\nx := sprintf(`%d`, [9007199254740993 + 2])", query: "data.p.x" },
 };
 

@@ -23,8 +23,6 @@ const UNSUPPORTED: { readonly [group: string]: string } = {
   rendertemplate: "templates of another language",
 };
 
-const NO_YAML = "yaml.* is not offered: documents are JSON";
-const NO_METADATA = "rego.metadata.* is not offered: comments are not kept";
 const NUMBER_AS_NAME = "a number never finds a member whose name is its text";
 const TEMPLATE_ARGUMENT = "an argument's pattern has no expressions over the body's variables";
 
@@ -36,13 +34,6 @@ const MISSES: { readonly [note: string]: string } = {
   "data/nested integer": NUMBER_AS_NAME,
   "invalidkeyerror/invalid keys": "http.send is refused by name, before it could look at its request",
   "invalidkeyerror/missing keys": "http.send is refused by name, before it could look at its request",
-  "jsonbuiltins/yaml is_valid not string": NO_YAML,
-  "jsonbuiltins/yaml round-trip": NO_YAML,
-  "jsonbuiltins/yaml unmarshal error": NO_YAML,
-  "regometadatachain/rule mixed scope": NO_METADATA,
-  "regometadatachain/package spanning modules": NO_METADATA,
-  "regometadatarule/simple": NO_METADATA,
-  "regometadatarule/rule scope only": NO_METADATA,
   "string-interpolation/with in template expression": "a template string's braces hold a term, and with belongs to a statement",
   "string-interpolation/template-string function arg": TEMPLATE_ARGUMENT,
   "string-interpolation/multi-line/template-string function arg": TEMPLATE_ARGUMENT,
@@ -116,6 +107,6 @@ describe.skipIf(!existsSync(folder))("the conformance cases of the Rego language
     const sums = [...counts.values()].map((count) => count.split("/").map(Number) as [number, number]);
     const [passed, total] = sums.reduce(([a, b], [c, d]) => [a + c, b + d], [0, 0]);
     console.log(`${passed} of ${total} cases in scope hold`);
-    expect(passed).toBeGreaterThanOrEqual(1227);
+    expect(passed).toBeGreaterThanOrEqual(1234);
   });
 });

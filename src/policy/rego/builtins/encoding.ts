@@ -102,7 +102,7 @@ function fromText(apply: (text: string) => Value): Builtin {
 }
 
 /** True for text that a function takes without failing. */
-function holds(apply: (text: string, run: Run) => unknown): Builtin {
+export function holds(apply: (text: string, run: Run) => unknown): Builtin {
   return builtin(1, ([value], run) => {
     if (typeof value !== "string") return false;
     try {

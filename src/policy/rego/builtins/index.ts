@@ -21,11 +21,13 @@ import { times } from "./time.ts";
 import { types } from "./types.ts";
 import { units } from "./units.ts";
 import { uuids } from "./uuid.ts";
+import { documents } from "./yaml.ts";
 
 /** Every built-in function. None reaches the network, files or the environment. */
 export const builtins: Builtins = {
   ...aggregates,
   ...digests,
+  ...documents,
   ...encodings,
   ...formats,
   ...globs,
