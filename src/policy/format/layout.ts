@@ -127,7 +127,8 @@ export class Layout {
 
   #breaksBefore(token: WrittenToken, closes: boolean): boolean {
     if (this.#placed.length === 0) return true;
-    if (token.kind === "comment") return token.newlines > 0;
+    // A comment goes to the end of its line: what follows one needs a line of its own, also where a semicolon between them is dropped.
+    if (token.kind === "comment") return token.newlines > 0 || this.#placed.at(-1)!.text.startsWith("#");
     if (this.#forceLine) return true;
     if (isSymbol(this.#last, ";") && this.#inStatements && (this.#bracket?.isOpened ?? true)) return true;
     if (this.#bracket?.isBody && (closes || isSymbol(this.#last, "{")) && this.#isBodyEdge(closes)) return this.#bracket.isOpened;

@@ -37,6 +37,7 @@ describe("the layout of a policy", () => {
     ["spaces", "p:=1+2*x   if   x==  3", "p := 1 + 2 * x if x == 3\n"],
     ["collections", 'p := { "a":1 ,"b":[ 1,2 ] }', 'p := {"a": 1, "b": [1, 2]}\n'],
     ["a negative number and a difference", "p := -1\nq := x-1\nr := [x -1,-2+3]", "p := -1\nq := x - 1\nr := [x - 1, -2 + 3]\n"],
+    ["comments with a dropped semicolon between them", "p := 1\n# a\n; # b\nq := 2", "p := 1\n# a\n# b\nq := 2\n"],
     ["a body of one line", "p if {x}", "p if { x }\n"],
     ["statements, each on its line", "p if { x; y;z }", "p if {\n\tx\n\ty\n\tz\n}\n"],
     ["indentation", "p if {\n  some x in [\n 1,\n2,\n ]\n      x > 1\n  }", "p if {\n\tsome x in [\n\t\t1,\n\t\t2,\n\t]\n\tx > 1\n}\n"],
