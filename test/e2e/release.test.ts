@@ -391,7 +391,7 @@ describe("the agent's commands", () => {
   });
 
   test("write a secret byte for byte to standard output", async () => {
-    const file = join(scratch(), "secret");
+    const file = join(world.folder, "secret");
     writeFileSync(file, "line one\nno newline at the end");
     await caiJson(["resource", "set", "kbs:///default/text/t", "--file", file, ...world.admin]);
     expect((await cai(["agent", "resource", "get", "kbs:///default/text/t", ...world.agent], { env: { CAI_LOG: "error" } })).stdout).toBe(

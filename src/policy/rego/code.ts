@@ -10,6 +10,17 @@ export type Exec = (context: Context, frame: Frame) => boolean;
 /** One step of a body: a test that holds or not, or anything that calls what follows for each of its answers. */
 export type Step = { readonly test: Exec } | { readonly wrap: (next: Exec) => Exec };
 
+/** @returns the values of all the terms, or undefined where one of them has none */
+export function valuesOf(terms: readonly Eval[], context: Context, frame: Frame): Value[] | undefined {
+  const values: Value[] = [];
+  for (const term of terms) {
+    const value = term(context, frame);
+    if (value === undefined) return undefined;
+    values.push(value);
+  }
+  return values;
+}
+
 /** Chains steps; neighbouring tests become one loop. */
 export function sequence(steps: readonly Step[], last: Exec): Exec {
   let next = last;

@@ -2,7 +2,7 @@ import { Annotations } from "./annotations.ts";
 import type { Builtin } from "./builtins/builtin.ts";
 import { builtins } from "./builtins/index.ts";
 import { callBuiltin } from "./call-code.ts";
-import type { Exec } from "./code.ts";
+import { type Exec, valuesOf } from "./code.ts";
 import { constantOf } from "./collection-code.ts";
 import type { Context } from "./context.ts";
 import { Conflict, type DocumentBuilder } from "./document-builder.ts";
@@ -227,12 +227,8 @@ function partialCode(generator: Generator, branch: ResolvedBranch, plan: Plan): 
   if (keys === null || value === null) return null;
   const isElement = branch.element !== undefined;
   return (context, frame) => {
-    const path: Value[] = [];
-    for (const key of keys) {
-      const step = key(context, frame);
-      if (step === undefined) return false;
-      path.push(step);
-    }
+    const path = valuesOf(keys, context, frame);
+    if (path === undefined) return false;
     const result = value(context, frame);
     if (result === undefined) return false;
     context.run.tick();

@@ -1,5 +1,5 @@
 import type { Target } from "./call-code.ts";
-import type { Exec } from "./code.ts";
+import { type Exec, valuesOf } from "./code.ts";
 import type { Context, Frame } from "./context.ts";
 import { Generator } from "./generator.ts";
 import type { Layout, Node, Statement } from "./ir.ts";
@@ -121,12 +121,8 @@ export class TracedBody {
       if (keys === null || value === null) return null;
       finished = inner;
       return (context, frame) => {
-        const path: Value[] = [];
-        for (const key of keys) {
-          const step = key(context, frame);
-          if (step === undefined) return false;
-          path.push(step);
-        }
+        const path = valuesOf(keys, context, frame);
+        if (path === undefined) return false;
         const result = value(context, frame);
         if (result === undefined) return false;
         const record = frame[this.#slot] as BodyRecord;

@@ -28,8 +28,7 @@ function comparison(holds: (a: Value, b: Value) => boolean): Builtin {
 
 function nonZero(operation: (a: RegoNumber, b: RegoNumber) => RegoNumber) {
   return (a: RegoNumber, b: RegoNumber): RegoNumber => {
-    // biome-ignore lint/suspicious/noDoubleEquals: number and bigint compare by value only with ==
-    if (b == 0) throw new BuiltinFailure("divide by zero");
+    if (b === 0 || b === 0n) throw new BuiltinFailure("divide by zero");
     return operation(a, b);
   };
 }
