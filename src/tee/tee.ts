@@ -72,4 +72,11 @@ export interface Attester {
    * @returns the platform's evidence as the KBS protocol carries it
    */
   evidence(reportData: Uint8Array): Promise<JsonObject>;
+  /**
+   * Extends a runtime measurement register, where the platform has such.
+   *
+   * @param register  the platform's own number: 0 to 3 for RTMR0 to RTMR3 of TDX
+   * @param digest    as long as the register, 48 bytes for TDX
+   */
+  extend?(register: number, digest: Uint8Array): Promise<void>;
 }

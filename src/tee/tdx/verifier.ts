@@ -3,14 +3,14 @@ import type { JsonValue } from "../../system/index.ts";
 import type { Binding, Claims, TrustAnchor, Verifier } from "../tee.ts";
 import { VerificationCache } from "./cache.ts";
 import { tdxClaims } from "./claims.ts";
-import type { Collateral } from "./collateral.ts";
+import { type CollateralSource, collateralRequest } from "./collateral-source.ts";
 import { readEvidence } from "./evidence.ts";
 import { refusal } from "./refusal.ts";
 import { appraiseQuote, authenticateQuote } from "./verify.ts";
 
 export interface TdxVerifierOptions {
   /** gives collateral for the quote at hand; asked only after the quote's own signatures led to an anchor (security.md I40) */
-  readonly collateral: () => Promise<Collateral> | Collateral;
+  readonly collateral: CollateralSource;
   /** what becomes of collateral past its date; with `report` the claims say so and the floor refuses */
   readonly expired: "reject" | "report";
   /** default: one of the verifier's own */
@@ -28,7 +28,7 @@ export function tdxVerifier({ collateral, expired, cache = new VerificationCache
       if (body.kind !== "td") throw refusal("tdx", "unsupported-quote", "quote", "a TDX quote", "an SGX quote");
       checkBinding("report-data-mismatch", "report data", body.report.reportData, binding.reportData);
       if (binding.initData !== undefined) checkBinding("init-data-mismatch", "MRCONFIGID", body.report.mrConfigId, binding.initData);
-      return tdxClaims(appraiseQuote(authentic, await collateral(), options), body.report, now);
+      return tdxClaims(appraiseQuote(authentic, await collateral(collateralRequest(authentic)), options), body.report, now);
     },
   };
 }
