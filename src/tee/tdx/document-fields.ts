@@ -52,6 +52,7 @@ const levelSchema = z
 /** Levels, highest first, each number once. */
 export const componentLevels = z
   .array(levelSchema)
+  .min(1)
   .max(256)
   .refine((levels) => new Set(levels.map(({ isvSvn }) => isvSvn)).size === levels.length, { error: "expected each isvsvn once" })
   .transform((levels): readonly ComponentLevel[] => levels.toSorted((a, b) => b.isvSvn - a.isvSvn));

@@ -79,6 +79,7 @@ const version3 = z.object({
   tdxModule: z.object(signerFields).optional(),
   tdxModuleIdentities: z
     .array(z.object({ ...signerFields, id: z.string().regex(/^TDX_[0-9A-Fa-f]{2}$/i), tcbLevels: componentLevels }))
+    .min(1)
     .max(256)
     .optional(),
   tcbLevels: z
@@ -88,6 +89,7 @@ const version3 = z.object({
         tcb: z.object({ sgxtcbcomponents: components, pcesvn: svn16, tdxtcbcomponents: components.optional() }),
       }),
     )
+    .min(1)
     .max(256),
 });
 
@@ -97,6 +99,7 @@ const version2 = z.object({
   version: z.literal(2),
   tcbLevels: z
     .array(z.object({ ...levelFields, tcb: z.record(z.string(), z.unknown()) }))
+    .min(1)
     .max(256)
     .transform((levels) => levels.map(({ tcb, ...level }) => ({ ...level, tcb: readVersion2Tcb(tcb) }))),
 });

@@ -150,6 +150,8 @@ describe("a signed document", () => {
       (copy: typeof info) => Object.assign(copy, { tdxModule: undefined }),
       (copy: typeof info) =>
         Object.assign(copy, { tdxModuleIdentities: [info["tdxModuleIdentities"], info["tdxModuleIdentities"]].flat() }),
+      (copy: typeof info) => Object.assign(copy, { tdxModuleIdentities: [] }),
+      (copy: typeof info) => Object.assign(copy, { tcbLevels: [] }),
       (copy: typeof info) => copy.tcbLevels.push(structuredClone(level(copy))),
       (copy: typeof info) => Object.assign(level(copy), { tcbStatus: "TDRelaunchAdvised" }),
       (copy: typeof info) => (level(copy)["tcb"] as { sgxtcbcomponents: unknown[] }).sgxtcbcomponents.pop(),
@@ -165,7 +167,7 @@ describe("a signed document", () => {
     expect(resigned((copy) => Object.assign(copy, { fmspc: "00cafe000001" }))).toBe("tdx.tcb-info-mismatch");
     expect(resigned((copy) => Object.assign(copy, { fmspc: "00CAFE000000" }))).toBeUndefined();
     expect(resigned((copy) => Object.assign(copy, { pceId: "0001" }))).toBe("tdx.tcb-info-mismatch");
-    expect(resigned((copy) => Object.assign(copy, { tdxModuleIdentities: undefined }))).toBe("tdx.tcb-info-mismatch");
+    expect(resigned((copy) => Object.assign(copy, { tdxModuleIdentities: undefined }))).toBe("tdx.tdx-module-mismatch");
   });
 
   test("lists levels in any order", () => {
