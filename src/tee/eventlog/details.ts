@@ -7,9 +7,21 @@ import { EVENT_TYPE } from "./event-type.ts";
 import type { LogEvent } from "./log.ts";
 import { beforeNul, utf8Text, utf16TextLossy } from "./text.ts";
 
-type Decoder = (data: Uint8Array) => JsonObject;
+/** What the data of an event say, under upstream's names (trustee.md §6.0). */
+export type EventDetails = {
+  readonly string?: string;
+  readonly unicode_name?: string;
+  readonly unicode_name_length?: number;
+  readonly variable_name?: string;
+  readonly variable_data?: string;
+  readonly variable_data_length?: number;
+  readonly device_paths?: readonly string[];
+  readonly data?: JsonObject;
+};
 
-/** What the data of an event say, by its type (tdx.md §4.4). A type that is not here says nothing. */
+type Decoder = (data: Uint8Array) => EventDetails;
+
+/** The decoders by type (tdx.md §4.4). A type that is not here says nothing. */
 const DECODERS: Readonly<Record<number, Decoder>> = {
   [EVENT_TYPE.EV_POST_CODE]: plainText,
   [EVENT_TYPE.EV_ACTION]: plainText,
@@ -44,30 +56,30 @@ const WHOLE_EVENT: ReadonlySet<number> = new Set([
  *
  * @param digestMatches  whether the event's digest is of its data; where it has to be and is not, nothing is said of the data
  */
-export function eventDetails({ type, data }: LogEvent, digestMatches: boolean): JsonObject {
+export function eventDetails({ type, data }: LogEvent, digestMatches: boolean): EventDetails {
   if (!digestMatches && (WHOLE_EVENT.has(type) || (type === EVENT_TYPE.EV_EVENT_TAG && hasAaelTag(data)))) return {};
   return DECODERS[type]?.(data) ?? {};
 }
 
-const textDetails = (string: string | undefined): JsonObject => (string === undefined ? {} : { string });
+const textDetails = (string: string | undefined): EventDetails => (string === undefined ? {} : { string });
 
-function plainText(data: Uint8Array): JsonObject {
+function plainText(data: Uint8Array): EventDetails {
   return textDetails(utf8Text(data));
 }
 
 /** Text with the binary numbers between its parts, as upstream shows it; td-shim puts a table there, which is none. */
-function configurationText(data: Uint8Array): JsonObject {
+function configurationText(data: Uint8Array): EventDetails {
   return textDetails((utf8Text(data) ?? "").replaceAll("\u0010", " ").replaceAll(/\p{Cc}/gu, ""));
 }
 
-function loaderText(data: Uint8Array): JsonObject {
+function loaderText(data: Uint8Array): EventDetails {
   // Google's loader writes UTF-16 after two bytes of its own, with a terminator.
   if (data.length >= 4 && data.length % 2 === 0 && data[0] === 0x2e && data[1] === 0)
     return textDetails(utf16TextLossy(data.subarray(2, -2)));
   return data.length < 2 ? {} : textDetails(utf8Text(beforeNul(data)) ?? data.toHex());
 }
 
-function variable(data: Uint8Array): JsonObject {
+function variable(data: Uint8Array): EventDetails {
   const read = readEfiVariable(data);
   if (read === undefined) return {};
   return {
@@ -79,18 +91,18 @@ function variable(data: Uint8Array): JsonObject {
   };
 }
 
-function loadedImage(data: Uint8Array): JsonObject {
+function loadedImage(data: Uint8Array): EventDetails {
   const nodes = readDevicePaths(data);
   return nodes === undefined ? {} : { device_paths: nodes };
 }
 
 /** A length, a description with its terminator, and numbers that are left out. */
-function description(data: Uint8Array): JsonObject {
+function description(data: Uint8Array): EventDetails {
   const size = data[0];
   return size === undefined || size >= data.length ? {} : textDetails(utf8Text(data.subarray(1, 1 + size))?.replace(/\0$/, ""));
 }
 
-function taggedEvent(data: Uint8Array): JsonObject {
+function taggedEvent(data: Uint8Array): EventDetails {
   if (hasAaelTag(data)) {
     const string = aaelText(data);
     if (string === undefined) return {};
