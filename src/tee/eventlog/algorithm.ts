@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
 
-/** The digest algorithms of an event log: their TCG numbers, the names that claims use, and their sizes in bytes (tdx.md §4.2, trustee.md §6.0). */
-export const DIGEST_ALGORITHMS = [
-  { id: 0x0004, name: "SHA-1", size: 20 },
-  { id: 0x000b, name: "SHA-256", size: 32 },
-  { id: 0x000c, name: "SHA-384", size: 48 },
-  { id: 0x000d, name: "SHA-512", size: 64 },
-  { id: 0x0012, name: "SM3", size: 32 },
-] as const;
+/** The digest algorithms of an event log by the names that claims use: TCG's numbers and sizes in bytes (tdx.md §4.2, trustee.md §6.0). */
+const ALGORITHMS = {
+  "SHA-1": { id: 0x0004, size: 20 },
+  "SHA-256": { id: 0x000b, size: 32 },
+  "SHA-384": { id: 0x000c, size: 48 },
+  "SHA-512": { id: 0x000d, size: 64 },
+  SM3: { id: 0x0012, size: 32 },
+} as const;
 
-export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
-export type DigestName = DigestAlgorithm["name"];
+export type DigestName = keyof typeof ALGORITHMS;
+
+const NAMES: ReadonlyMap<number, DigestName> = new Map(Object.entries(ALGORITHMS).map(([name, { id }]) => [id, name as DigestName]));
 
 /** The algorithm of a platform's measurement registers, by which a log of that platform is replayed. */
 export interface LogHash {
@@ -29,9 +30,9 @@ export const SHA384: LogHash = {
   },
 };
 
-export const algorithmById = (id: number): DigestAlgorithm | undefined => DIGEST_ALGORITHMS.find((one) => one.id === id);
+export const algorithmById = (id: number): DigestName | undefined => NAMES.get(id);
 
-/** @param name  one of the five; the compiler knows no others */
-export function algorithmByName(name: DigestName): DigestAlgorithm {
-  return DIGEST_ALGORITHMS.find((one) => one.name === name)!;
-}
+export const algorithmId = (name: DigestName): number => ALGORITHMS[name].id;
+
+/** @returns bytes */
+export const digestSize = (name: DigestName): number => ALGORITHMS[name].size;

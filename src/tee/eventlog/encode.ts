@@ -1,4 +1,4 @@
-import { algorithmByName, type DigestName } from "./algorithm.ts";
+import { algorithmId, type DigestName, digestSize } from "./algorithm.ts";
 import { EVENT_TYPE } from "./event-type.ts";
 import { type LogEvent, parseEventLog } from "./log.ts";
 import { malformedLog } from "./reader.ts";
@@ -29,10 +29,18 @@ class LogWriter {
   }
 }
 
-/** One record as it stands in a log (tdx.md §4.2): TCG_PCR_EVENT2. */
+/**
+ * One record as it stands in a log (tdx.md §4.2): TCG_PCR_EVENT2.
+ *
+ * @throws CaiError `eventlog.malformed` for a digest of another size than its algorithm's
+ */
 export function encodeLogEvent({ index, type, digests, data }: LogEvent): Uint8Array {
   const writer = new LogWriter().u32(index).u32(type).u32(digests.length);
-  for (const { algorithm, digest } of digests) writer.u16(algorithm.id).bytes(digest);
+  for (const { algorithm, digest } of digests) {
+    if (digest.length !== digestSize(algorithm))
+      throw malformedLog(`digest of ${algorithm}`, `${digestSize(algorithm)} bytes`, `${digest.length}`);
+    writer.u16(algorithmId(algorithm)).bytes(digest);
+  }
   return writer.u32(data.length).bytes(data).done();
 }
 
@@ -43,14 +51,14 @@ export function encodeLogEvent({ index, type, digests, data }: LogEvent): Uint8A
  *                  firmware log does
  */
 export function encodeLogHeader(firmware?: DigestName): Uint8Array {
-  const algorithms = (firmware === undefined ? RUNTIME_ALGORITHMS : [firmware]).map(algorithmByName);
+  const algorithms = firmware === undefined ? RUNTIME_ALGORITHMS : [firmware];
   const event = new LogWriter()
     .bytes(firmware === undefined ? new Uint8Array(16) : new TextEncoder().encode("Spec ID Event03\0"))
     .u32(0)
     // minor, major, errata, size of a pointer in words of four bytes
     .bytes(firmware === undefined ? new Uint8Array(4) : Uint8Array.of(0, 2, 0, 2))
     .u32(algorithms.length);
-  for (const { id, size } of algorithms) event.u16(id).u16(size);
+  for (const name of algorithms) event.u16(algorithmId(name)).u16(digestSize(name));
   const body = event.bytes(Uint8Array.of(0)).done();
   return new LogWriter()
     .u32(firmware === undefined ? 0 : 1)

@@ -1,4 +1,4 @@
-import { algorithmById, algorithmByName, type DigestAlgorithm, type LogHash } from "./algorithm.ts";
+import { algorithmById, type DigestName, digestSize, type LogHash } from "./algorithm.ts";
 import { EVENT_TYPE } from "./event-type.ts";
 import { LogReader, malformedLog } from "./reader.ts";
 
@@ -19,7 +19,7 @@ export const REGISTER_INDEXES = [1, 2, 3, 4] as const;
 
 /** One digest of a record. */
 export interface EventDigest {
-  readonly algorithm: DigestAlgorithm;
+  readonly algorithm: DigestName;
   readonly digest: Uint8Array;
 }
 
@@ -36,7 +36,7 @@ export interface LogEvent {
 /** A parsed log. Byte members share the memory of its bytes. */
 export interface EventLog {
   /** the digest algorithms that the first record declares */
-  readonly algorithms: readonly DigestAlgorithm[];
+  readonly algorithms: readonly DigestName[];
   /** every record after the first, in log order */
   readonly events: readonly LogEvent[];
   /** how many bytes were read, up to the terminator and without it */
@@ -75,7 +75,7 @@ function atTerminator(reader: LogReader): boolean {
 }
 
 /** The first record, in the layout of older logs: which algorithms the digests of the others are of. */
-function readSpecId(reader: LogReader): DigestAlgorithm[] {
+function readSpecId(reader: LogReader): DigestName[] {
   reader.u32("register of the first record");
   const type = reader.u32("type of the first record");
   if (type !== EVENT_TYPE.EV_NO_ACTION) throw malformedLog("type of the first record", "3 (EV_NO_ACTION)", `${type}`);
@@ -90,12 +90,12 @@ function readSpecId(reader: LogReader): DigestAlgorithm[] {
   event.take(4, "specification version");
   const count = event.u32("number of algorithms");
   if (count < 1 || count > MAX_DIGESTS) throw malformedLog("number of algorithms", `1 to ${MAX_DIGESTS}`, `${count}`);
-  const algorithms: DigestAlgorithm[] = [];
+  const algorithms: DigestName[] = [];
   for (let i = 0; i < count; i++) {
     const algorithm = readAlgorithm(event, "declared algorithm");
     const size = event.u16("declared digest size");
-    if (size !== algorithm.size) throw malformedLog(`digest size of ${algorithm.name}`, `${algorithm.size}`, `${size}`);
-    if (algorithms.includes(algorithm)) throw malformedLog("declared algorithms", "each once", `${algorithm.name} twice`);
+    if (size !== digestSize(algorithm)) throw malformedLog(`digest size of ${algorithm}`, `${digestSize(algorithm)}`, `${size}`);
+    if (algorithms.includes(algorithm)) throw malformedLog("declared algorithms", "each once", `${algorithm} twice`);
     algorithms.push(algorithm);
   }
   event.take(event.u8("size of the vendor's part"), "vendor's part");
@@ -103,7 +103,7 @@ function readSpecId(reader: LogReader): DigestAlgorithm[] {
   return algorithms;
 }
 
-function readEvent(reader: LogReader, declared: readonly DigestAlgorithm[], name: string): LogEvent {
+function readEvent(reader: LogReader, declared: readonly DigestName[], name: string): LogEvent {
   const index = reader.u32(`${name}, register`);
   const type = reader.u32(`${name}, type`);
   const count = reader.u32(`${name}, number of digests`);
@@ -111,17 +111,16 @@ function readEvent(reader: LogReader, declared: readonly DigestAlgorithm[], name
   const digests: EventDigest[] = [];
   for (let i = 0; i < count; i++) {
     const algorithm = readAlgorithm(reader, `${name}, algorithm`);
-    if (!declared.includes(algorithm)) throw malformedLog(`${name}, algorithm`, "one that the first record declares", algorithm.name);
+    if (!declared.includes(algorithm)) throw malformedLog(`${name}, algorithm`, "one that the first record declares", algorithm);
     // Replaying two would extend twice, and whoever reads the claims would take either for the measurement.
-    if (digests.some((one) => one.algorithm === algorithm))
-      throw malformedLog(`${name}, algorithms`, "each once", `${algorithm.name} twice`);
-    digests.push({ algorithm, digest: reader.take(algorithm.size, `${name}, digest`) });
+    if (digests.some((one) => one.algorithm === algorithm)) throw malformedLog(`${name}, algorithms`, "each once", `${algorithm} twice`);
+    digests.push({ algorithm, digest: reader.take(digestSize(algorithm), `${name}, digest`) });
   }
   const data = reader.take(reader.u32(`${name}, size of the event`), `${name}, event`);
   return { index, type, digests, data };
 }
 
-function readAlgorithm(reader: LogReader, what: string): DigestAlgorithm {
+function readAlgorithm(reader: LogReader, what: string): DigestName {
   const id = reader.u16(what);
   const algorithm = algorithmById(id);
   if (algorithm === undefined) throw malformedLog(what, "SHA-1, SHA-2 or SM3", `0x${id.toString(16)}`);
@@ -135,10 +134,9 @@ function readAlgorithm(reader: LogReader, what: string): DigestAlgorithm {
  * @throws CaiError `eventlog.malformed` where such a record has no digest of the registers' algorithm
  */
 export function coveredEvents({ events }: EventLog, { name }: LogHash): CoveredEvent[] {
-  const algorithm = algorithmByName(name);
   return events.flatMap((event, at) => {
     if (event.type === EVENT_TYPE.EV_NO_ACTION || !isRegister(event.index)) return [];
-    const digest = event.digests.find((one) => one.algorithm === algorithm)?.digest;
+    const digest = event.digests.find((one) => one.algorithm === name)?.digest;
     if (digest === undefined) throw malformedLog(`record ${at + 1}`, `a digest of ${name}`, "none");
     return [{ event, digest }];
   });
@@ -154,8 +152,7 @@ const isRegister = (index: number): boolean => REGISTER_INDEXES.some((one) => on
  * @throws CaiError `eventlog.malformed` where a record has no digest of that algorithm
  */
 export function replayEventLog(log: EventLog, hash: LogHash): ReadonlyMap<number, Uint8Array> {
-  const { size } = algorithmByName(hash.name);
-  const registers = new Map<number, Uint8Array>(REGISTER_INDEXES.map((index) => [index, new Uint8Array(size)]));
+  const registers = new Map<number, Uint8Array>(REGISTER_INDEXES.map((index) => [index, new Uint8Array(digestSize(hash.name))]));
   for (const { event, digest } of coveredEvents(log, hash)) registers.set(event.index, hash.digest(registers.get(event.index)!, digest));
   return registers;
 }

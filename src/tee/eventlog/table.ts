@@ -1,5 +1,5 @@
 import { printable } from "../../system/index.ts";
-import { algorithmByName, type LogHash } from "./algorithm.ts";
+import type { LogHash } from "./algorithm.ts";
 import { type EventDetails, eventDetails } from "./details.ts";
 import { EVENT_TYPE, eventTypeName } from "./event-type.ts";
 import { type EventLog, type LogEvent, REGISTER_INDEXES } from "./log.ts";
@@ -32,9 +32,8 @@ export interface EventRow {
  * @param hash  the registers' algorithm
  */
 export function eventLogRows({ events }: EventLog, hash: LogHash): EventRow[] {
-  const algorithm = algorithmByName(hash.name);
   return events.map((event, at) => {
-    const digest = event.digests.find((one) => one.algorithm === algorithm)?.digest;
+    const digest = event.digests.find((one) => one.algorithm === hash.name)?.digest;
     return {
       number: at + 1,
       register: event.index,
