@@ -108,6 +108,7 @@ const tree: Group = {
               summary: "make one: its state, trust anchor, collateral and reference values",
               load: () => import("./roles/sim/commands/tdx-init.ts"),
             },
+            extend: { summary: "record a runtime event in it", load: () => import("./roles/sim/commands/tdx-extend.ts") },
             quote: { summary: "a quote of it over report data of your choice", load: () => import("./roles/sim/commands/tdx-quote.ts") },
             anchor: { summary: "print its trust anchor", load: () => import("./roles/sim/commands/tdx-anchor.ts") },
             collateral: { summary: "print its collateral bundle", load: () => import("./roles/sim/commands/tdx-collateral.ts") },

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createKbsClient } from "../../src/roles/agent/index.ts";
 import { createLogger } from "../../src/system/index.ts";
-import { loadSimulatedTd, simulatedTdxAttester } from "../../src/tee/tdx/index.ts";
+import { simulatedTdxAttester } from "../../src/tee/tdx/index.ts";
 import { removeScratch } from "../../test/e2e/cai.ts";
 import { startWorld } from "../../test/e2e/world.ts";
 import { CAI, type Figure, run } from "./measure.ts";
@@ -15,7 +15,7 @@ export async function benchAttest(): Promise<Figure[]> {
   const { url, machine, trustee, admin, folder } = await startWorld();
   try {
     run([CAI, "resource", "set", RESOURCE, "--random", "32", ...admin]);
-    const attester = simulatedTdxAttester(loadSimulatedTd(machine));
+    const attester = simulatedTdxAttester(machine);
     let left = ATTESTATIONS;
     const loop = async () => {
       const client = createKbsClient({ trustee: new URL(url), attester, logger: createLogger("error") });

@@ -77,6 +77,13 @@ export interface Attester {
    *
    * @param register  the platform's own number: 0 to 3 for RTMR0 to RTMR3 of TDX
    * @param digest    as long as the register, 48 bytes for TDX
+   * @param event     what a platform that keeps a log of its own records with it; elsewhere the caller keeps the log
    */
-  extend?(register: number, digest: Uint8Array): Promise<void>;
+  extend?(register: number, digest: Uint8Array, event?: LoggedEvent): Promise<void>;
+}
+
+/** What an event log says of an extension: the type as TCG numbers it, and the event's data. */
+export interface LoggedEvent {
+  readonly type: number;
+  readonly data: Uint8Array;
 }

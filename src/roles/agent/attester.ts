@@ -1,7 +1,7 @@
 import { type HashAlgorithm, isReservedReportData, reportDataOf } from "../../protocol/index.ts";
 import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { Attester } from "../../tee/index.ts";
-import { loadSimulatedTd, simulatedTdxAttester } from "../../tee/tdx/index.ts";
+import { simulatedTdxAttester } from "../../tee/tdx/index.ts";
 
 /**
  * Chooses where this machine's evidence comes from. A simulated platform is used only where it is named: nothing falls back to it.
@@ -10,7 +10,7 @@ import { loadSimulatedTd, simulatedTdxAttester } from "../../tee/tdx/index.ts";
  * @throws CaiError `agent.no-tee` where this machine is none, or what reading the state throws
  */
 export async function selectAttester({ simulatedTdx }: { readonly simulatedTdx?: string } = {}): Promise<Attester> {
-  if (simulatedTdx !== undefined) return simulatedTdxAttester(loadSimulatedTd(simulatedTdx));
+  if (simulatedTdx !== undefined) return simulatedTdxAttester(simulatedTdx);
   throw new CaiError("agent.no-tee", "this version gets evidence from no hardware", {
     expected: "a simulated TD named with --simulated-tdx",
     hint: "make one with `cai sim tdx init`",

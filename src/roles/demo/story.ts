@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { decodeBase64 } from "../../crypto/index.ts";
 import { fuseAvailable } from "../../model/index.ts";
 import { formatBytes } from "../../system/index.ts";
-import { loadSimulatedTd, simulatedTdxAttester } from "../../tee/tdx/index.ts";
+import { simulatedTdxAttester } from "../../tee/tdx/index.ts";
 import { canariesOf, findInFiles, findInProcesses, plaintextCanaries } from "./canary.ts";
 import { Intruder, withFlippedBit } from "./intruder.ts";
 import type { Narration } from "./narration.ts";
@@ -218,7 +218,7 @@ export class Story {
 
   async #refuseForgeries(url: string, machine: string): Promise<void> {
     this.#say.step("An intruder speaks to the trustee by hand.");
-    const intruder = new Intruder(url, simulatedTdxAttester(await loadSimulatedTd(machine)));
+    const intruder = new Intruder(url, simulatedTdxAttester(machine));
     const first = await intruder.openSession();
     const honest = await intruder.message(first);
     const forged = { ...honest, primaryEvidence: withFlippedBit(honest.primaryEvidence, MRTD_OFFSET) };

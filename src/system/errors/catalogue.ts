@@ -3,6 +3,7 @@ import { agentErrors } from "./agent.ts";
 import { cliErrors } from "./cli.ts";
 import { cryptoErrors } from "./crypto.ts";
 import { demoErrors } from "./demo.ts";
+import { eventlogErrors } from "./eventlog.ts";
 import { kbsErrors } from "./kbs.ts";
 import { modelErrors } from "./model.ts";
 import { netErrors } from "./net.ts";
@@ -20,6 +21,7 @@ export const catalogue = {
   ...cliErrors,
   ...cryptoErrors,
   ...demoErrors,
+  ...eventlogErrors,
   ...kbsErrors,
   ...modelErrors,
   ...netErrors,

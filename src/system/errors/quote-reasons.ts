@@ -47,6 +47,11 @@ const quoteReasons = {
     "Attest again; evidence serves one purpose once.",
   ),
   "init-data-mismatch": entry("The machine was started with other init data.", "Start it with the init data that you present."),
+  "event-log-malformed": entry("The event log in the evidence cannot be read.", "Check how the agent collected and carried it."),
+  "event-log-mismatch": entry(
+    "The event log in the evidence is not the log of what the quote's registers hold: it was altered, or is incomplete.",
+    "Attest again; where it stays so, do not trust this machine until its operator can explain it.",
+  ),
 } as const satisfies Record<string, CatalogueEntry>;
 
 /** One reason word. */

@@ -24,6 +24,16 @@ export const tdxErrors = {
     cause: "Report data for a quote has 64 bytes.",
     remedy: "Hash longer data; fill shorter data with zeros at the end.",
   },
+  "tdx.extension-invalid": {
+    exit: 2,
+    cause: "A register of a simulated TD cannot be extended so: RTMR2 and RTMR3 can, by 48 bytes, while the machine's event log has room.",
+    remedy: "Extend RTMR3 by a SHA-384 digest; make a machine of an older version again with `cai sim tdx init`.",
+  },
+  "tdx.simulated-state-busy": {
+    exit: 1,
+    cause: "Another process keeps the state of a simulated TD locked.",
+    remedy: "Find the process that hangs while it changes the machine.",
+  },
   "tdx.simulated-state-invalid": {
     exit: 2,
     cause: "The state file of a simulated TD cannot be used: its content, or permissions that let others read it.",

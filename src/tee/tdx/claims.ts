@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import type { JsonObject } from "../../system/index.ts";
+import type { EventLog } from "../eventlog/index.ts";
 import type { Claims } from "../tee.ts";
 import { anchorId } from "./anchors.ts";
+import { eventLogMembers } from "./event-log.ts";
 import { readU32 } from "./layout.ts";
 import type { PckFacts } from "./pck.ts";
 import type { Quote } from "./quote.ts";
@@ -18,11 +20,13 @@ const ATTRIBUTE_BITS = { debug: 0, septve_disable: 28, protection_keys: 30, key_
 
 /**
  * The claims of a verified TDX quote, under the names that both upstream families use (tdx.md §2.10). Everything in them is signed: by the
- * attestation key (quote), by the manufacturer (certificate, collateral), or is a date or an anchor that the verification itself looked at.
+ * attestation key (quote), by the manufacturer (certificate, collateral), or is a date or an anchor that the verification itself looked at; what an
+ * event log merely says stands under names that say so.
  *
  * @param now  seconds since 1970
+ * @param log  the evidence's event log, after `verifyEventLog`; without it, no claim speaks of events
  */
-export function tdxClaims(verdict: QuoteVerdict, report: TdReport, now: number): Claims {
+export function tdxClaims(verdict: QuoteVerdict, report: TdReport, now: number, log?: EventLog): Claims {
   const { quote, chain, tcb, validity } = verdict;
   const trustAnchor = anchorId(chain.anchor.certificate);
   const { simulated } = chain.anchor;
@@ -40,6 +44,7 @@ export function tdxClaims(verdict: QuoteVerdict, report: TdReport, now: number):
       td_attributes: attributeClaims(report.tdAttributes),
       report_data: reportData,
       init_data: initData,
+      ...(log !== undefined && eventLogMembers(log)),
       ...appraisalClaims(verdict),
       tcb_verification: openanolisClaims(verdict),
       trust_anchor: trustAnchor,

@@ -2,16 +2,17 @@ export { builtInAnchors, loadAnchors } from "./anchors.ts";
 export { VerificationCache } from "./cache.ts";
 export { type Collateral, formatBundle, parseBundle } from "./collateral.ts";
 export { parseQuote, type Quote } from "./quote.ts";
+export { simulatedTdxAttester } from "./simulate/attester.ts";
 export type { SimulatedKnobs } from "./simulate/knobs.ts";
 export { SimulatedPlatform, type SimulatedQuoteOptions } from "./simulate/platform.ts";
+export { loadSimulatedTd, saveSimulatedTd, updateSimulatedTd } from "./simulate/state-file.ts";
 export {
   createSimulatedTd,
-  loadSimulatedTd,
+  extendSimulatedTd,
   platformOf,
   type SimulatedTd,
   type SimulatedTdOptions,
-  saveSimulatedTd,
-  simulatedTdxAttester,
+  simulatedEventLog,
 } from "./simulate/td.ts";
 export type { TcbStanding, TcbStatus } from "./tcb.ts";
 export { type TdxVerifierOptions, tdxVerifier } from "./verifier.ts";

@@ -4,6 +4,7 @@ import type { Binding, Claims, TrustAnchor, Verifier } from "../tee.ts";
 import { VerificationCache } from "./cache.ts";
 import { tdxClaims } from "./claims.ts";
 import { type CollateralSource, collateralRequest } from "./collateral-source.ts";
+import { verifyEventLog } from "./event-log.ts";
 import { readEvidence } from "./evidence.ts";
 import { refusal } from "./refusal.ts";
 import { appraiseQuote, authenticateQuote } from "./verify.ts";
@@ -23,12 +24,14 @@ export function tdxVerifier({ collateral, expired, cache = new VerificationCache
     tee: "tdx",
     async verify(evidence: JsonValue, binding: Binding, anchors: readonly TrustAnchor[], now: number): Promise<Claims> {
       const options = { now, anchors, expired, cache };
-      const authentic = authenticateQuote(readEvidence(evidence).quote, undefined, options);
+      const { quote, eventLog } = readEvidence(evidence);
+      const authentic = authenticateQuote(quote, undefined, options);
       const { body } = authentic.quote;
       if (body.kind !== "td") throw refusal("tdx", "unsupported-quote", "quote", "a TDX quote", "an SGX quote");
       checkBinding("report-data-mismatch", "report data", body.report.reportData, binding.reportData);
       if (binding.initData !== undefined) checkBinding("init-data-mismatch", "MRCONFIGID", body.report.mrConfigId, binding.initData);
-      return tdxClaims(appraiseQuote(authentic, await collateral(collateralRequest(authentic)), options), body.report, now);
+      const log = eventLog && verifyEventLog(eventLog, body.report);
+      return tdxClaims(appraiseQuote(authentic, await collateral(collateralRequest(authentic)), options), body.report, now, log);
     },
   };
 }

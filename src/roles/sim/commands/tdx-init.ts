@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeHex, encodeHex } from "../../../crypto/index.ts";
-import { CaiError, defineVerb } from "../../../system/index.ts";
+import { CaiError, defineVerb, type JsonValue } from "../../../system/index.ts";
+import { parseEventLog, SHA384, unprovedLabels } from "../../../tee/eventlog/index.ts";
 import { createSimulatedTd, loadSimulatedTd, platformOf, type SimulatedTd, saveSimulatedTd } from "../../../tee/tdx/index.ts";
 
 const SEED_BYTES = 32;
@@ -114,8 +115,11 @@ function parseSeed(text: string): Uint8Array {
   });
 }
 
-/** The boot measurements. RTMR3 is left out: it tells what happens at run time. */
-function referencesOf(td: SimulatedTd): Record<string, string[]> {
+/** The boot measurements, whole and by part. RTMR3 is left out: it tells what happens at run time. */
+function referencesOf(td: SimulatedTd): Record<string, JsonValue> {
   const registers = td.rtmrs.slice(0, 3).map((rtmr, i) => [`tdx.rtmr_${i}`, [encodeHex(rtmr)]] as const);
-  return { "tdx.mr_td": [encodeHex(td.mrTd)], ...Object.fromEntries(registers) };
+  // The names of a log are nothing to believe, except of a log that was made here a moment ago.
+  const parts = td.log === undefined ? {} : unprovedLabels(parseEventLog(td.log.boot), SHA384);
+  const named = Object.entries(parts).map(([part, digests]) => [`measurement.${part}.SHA-384`, digests] as const);
+  return { "tdx.mr_td": [encodeHex(td.mrTd)], ...Object.fromEntries(registers), ...Object.fromEntries(named) };
 }

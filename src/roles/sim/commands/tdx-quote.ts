@@ -1,6 +1,6 @@
 import { decodeHex, encodeHex } from "../../../crypto/index.ts";
 import { CaiError, defineVerb } from "../../../system/index.ts";
-import { loadSimulatedTd, simulatedTdxAttester } from "../../../tee/tdx/index.ts";
+import { simulatedTdxAttester } from "../../../tee/tdx/index.ts";
 import { MACHINE_FLAG } from "./tdx-flags.ts";
 
 const REPORT_DATA_BYTES = 64;
@@ -22,7 +22,7 @@ export default defineVerb({
     const bytes = parseReportData(flags["report-data"]);
     const reportData = new Uint8Array(REPORT_DATA_BYTES);
     reportData.set(bytes);
-    const evidence = await simulatedTdxAttester(loadSimulatedTd(flags.machine)).evidence(reportData);
+    const evidence = await simulatedTdxAttester(flags.machine).evidence(reportData);
     const quote = Buffer.from(String(evidence["quote"]), "base64");
     if (json) print({ quote: encodeHex(quote), simulated: true }, "");
     else await Bun.write(Bun.stdout, quote);

@@ -1,14 +1,15 @@
-import { createHash, randomBytes } from "node:crypto";
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { z } from "zod";
 import { CaiError, type JsonObject } from "../../../system/index.ts";
-import type { Attester } from "../../tee.ts";
-import { hexField } from "../document-fields.ts";
+import { EVENT_TYPE, encodeLogEvent, joinEventLog, parseEventLog, REGISTER_INDEXES, replayEventLog, SHA384 } from "../../eventlog/index.ts";
+import type { LoggedEvent } from "../../tee.ts";
 import { formatEvidence } from "../evidence.ts";
-import { SEED_SIZE, SimulatedPlatform } from "./platform.ts";
+import { measure, simulatedBootLog } from "./boot-log.ts";
+import { SimulatedPlatform } from "./platform.ts";
 
-const MAX_STATE = 64 * 1024;
-const RTMR_COUNT = 4;
+const DIGEST_SIZE = 48;
+/** What the kernel lets a guest extend: the others belong to firmware and boot loader (tdx.md §3.4). */
+const EXTENDABLE = [2, 3];
+/** Of the runtime log: far more than a machine records, far less than a verifier reads. */
+const MAX_RUNTIME_LOG = 256 * 1024;
 
 /** A simulated TD: the platform that it runs on and what was measured into it. Several processes can be the same TD by sharing its state. */
 export interface SimulatedTd {
@@ -25,6 +26,16 @@ export interface SimulatedTd {
   readonly mrConfigId: Uint8Array;
   /** 8 bytes, little-endian; bit 0 is DEBUG */
   readonly tdAttributes: Uint8Array;
+  /** the log whose replay gives the RTMRs; absent in a machine that an older version made, which shows quotes only */
+  readonly log: SimulatedLog | undefined;
+}
+
+/** The two parts of a machine's event log (tdx.md §4.1). */
+export interface SimulatedLog {
+  /** as firmware leaves it: header and records */
+  readonly boot: Uint8Array;
+  /** records of what happened since */
+  readonly runtime: Uint8Array;
 }
 
 export interface SimulatedTdOptions {
@@ -42,135 +53,77 @@ export interface SimulatedTdOptions {
 }
 
 /**
- * Makes the state of a simulated TD. A tampered machine for a demonstration is the same seed with another `software`, or with `debug`: genuine for
- * its platform, wrong for its policy.
+ * Makes a simulated TD that has booted. A tampered machine for a demonstration is the same seed with another `software`, or with `debug`: genuine
+ * for its platform, wrong for its policy.
  */
 export function createSimulatedTd(options: SimulatedTdOptions): SimulatedTd {
-  const { seed, now, software = "reference", debug = false, mrConfigId = new Uint8Array(48), quoteVersion = 4 } = options;
-  const measure = (register: string): Uint8Array =>
-    new Uint8Array(createHash("sha384").update(`cai simulated TD\0${software}\0${register}`).digest());
+  const { seed, now, software = "reference", debug = false, mrConfigId = new Uint8Array(DIGEST_SIZE), quoteVersion = 4 } = options;
+  const boot = simulatedBootLog(software);
   return {
     seed,
     created: Math.floor(now),
     quoteVersion,
-    mrTd: measure("mr_td"),
-    // RTMR3 is for what happens at run time, and nothing has happened yet.
-    rtmrs: [measure("rtmr_0"), measure("rtmr_1"), measure("rtmr_2"), new Uint8Array(48)],
+    mrTd: measure(software, "mr_td"),
+    rtmrs: replayed(boot),
     mrConfigId,
     tdAttributes: Uint8Array.of(debug ? 1 : 0, 0, 0, 0x10, 0, 0, 0, 0),
+    log: { boot, runtime: new Uint8Array(0) },
   };
 }
 
-const stateSchema = z
-  .strictObject({
-    kind: z.literal("cai simulated TD"),
-    version: z.literal(1),
-    seed: hexField(SEED_SIZE),
-    created: z.int().min(0),
-    quote_version: z.union([z.literal(4), z.literal(5)]),
-    mr_td: hexField(48),
-    rtmrs: z.array(hexField(48)).length(RTMR_COUNT),
-    mr_config_id: hexField(48),
-    td_attributes: hexField(8),
-  })
-  .transform(
-    (state): SimulatedTd => ({
-      seed: state.seed,
-      created: state.created,
-      quoteVersion: state.quote_version,
-      mrTd: state.mr_td,
-      rtmrs: state.rtmrs,
-      mrConfigId: state.mr_config_id,
-      tdAttributes: state.td_attributes,
-    }),
-  );
+/** RTMR0 to RTMR3 as a log leads to them. */
+function replayed(log: Uint8Array): Uint8Array[] {
+  const registers = replayEventLog(parseEventLog(log), SHA384);
+  return REGISTER_INDEXES.map((index) => registers.get(index)!);
+}
 
-/** Writes the state to a file that only its owner can read; another process sees the old file or the new one, never a part. */
-export function saveSimulatedTd(path: string, td: SimulatedTd): void {
-  const text = JSON.stringify(
-    {
-      kind: "cai simulated TD",
-      version: 1,
-      seed: td.seed.toHex(),
-      created: td.created,
-      quote_version: td.quoteVersion,
-      mr_td: td.mrTd.toHex(),
-      rtmrs: td.rtmrs.map((rtmr) => rtmr.toHex()),
-      mr_config_id: td.mrConfigId.toHex(),
-      td_attributes: td.tdAttributes.toHex(),
-    },
-    null,
-    2,
-  );
-  const unfinished = `${path}.${randomBytes(6).toHex()}`;
+/** True where the log of a TD leads to its registers, or it has none. */
+export function isConsistent(td: SimulatedTd): boolean {
   try {
-    const file = openSync(unfinished, "wx", 0o600);
-    try {
-      writeFileSync(file, `${text}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(unfinished, path);
-  } catch (cause) {
-    rmSync(unfinished, { force: true });
-    throw new CaiError("cli.output-failed", `cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    const log = simulatedEventLog(td);
+    return log === undefined || replayed(log).every((rtmr, i) => Buffer.compare(rtmr, td.rtmrs[i]!) === 0);
+  } catch (error) {
+    if (error instanceof CaiError) return false;
+    throw error;
   }
 }
 
 /**
- * Reads a state that `saveSimulatedTd` wrote.
+ * The TD after a register was extended and the event was logged: neither is seen without the other.
  *
- * @throws CaiError `cli.input-unreadable` where the file cannot be read, `tdx.simulated-state-invalid` where others than its owner may read it, or its
- *                  content is something else
+ * @param register  2 or 3, as the kernel allows
+ * @param digest    48 bytes
+ * @param event     what the log says of it; default: a tagged event without data
+ * @throws CaiError `tdx.extension-invalid` for another register or size, a full log, or a machine that has no log
  */
-export function loadSimulatedTd(path: string): SimulatedTd {
-  const text = readPrivate(path);
-  try {
-    return stateSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    // The parser's own message would quote the text, and the seed with it.
-    const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
-    const got = issue === undefined ? "text that is no JSON" : `another value at /${issue.path.join("/")}`;
-    throw invalid(path, "the state of a simulated TD", got);
-  }
+export function extendSimulatedTd(td: SimulatedTd, register: number, digest: Uint8Array, event?: LoggedEvent): SimulatedTd {
+  const { type, data } = event ?? { type: EVENT_TYPE.EV_EVENT_TAG, data: new Uint8Array(0) };
+  if (!EXTENDABLE.includes(register)) throw invalidExtension("register", "2 or 3", `${register}`);
+  if (digest.length !== DIGEST_SIZE) throw invalidExtension("digest", `${DIGEST_SIZE} bytes`, `${digest.length}`);
+  if (td.log === undefined) throw invalidExtension("machine", "one with an event log", "one that an older version made");
+  const record = encodeLogEvent({ index: register + 1, type, digests: [{ algorithm: "SHA-384", digest }], data });
+  const size = td.log.runtime.length + record.length;
+  if (size > MAX_RUNTIME_LOG) throw invalidExtension("runtime log", `at most ${MAX_RUNTIME_LOG} bytes`, `${size}`);
+  return {
+    ...td,
+    rtmrs: td.rtmrs.map((rtmr, i) => (i === register ? SHA384.digest(rtmr, digest) : rtmr)),
+    log: { boot: td.log.boot, runtime: new Uint8Array(Buffer.concat([td.log.runtime, record])) },
+  };
 }
 
-function readPrivate(path: string): string {
-  let file: number;
-  try {
-    file = openSync(path, "r");
-  } catch (cause) {
-    throw new CaiError("cli.input-unreadable", `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
-  try {
-    const status = fstatSync(file);
-    if (!status.isFile() || status.size > MAX_STATE) throw invalid(path, `a file of at most ${MAX_STATE} bytes`, "something else");
-    const mode = status.mode & 0o777;
-    if ((mode & 0o077) !== 0) throw invalid(path, "mode 0600", `mode 0${mode.toString(8)}`);
-    return readFileSync(file, "utf8");
-  } finally {
-    closeSync(file);
-  }
-}
-
-function invalid(path: string, expected: string, got: string): CaiError {
-  return new CaiError("tdx.simulated-state-invalid", `${path}: expected ${expected}, got ${got}`, { expected, got });
+function invalidExtension(what: string, expected: string, got: string): CaiError {
+  return new CaiError("tdx.extension-invalid", `extension of a simulated TD, ${what}: expected ${expected}, got ${got}`, { expected, got });
 }
 
 /** The platform that a simulated TD runs on. @param now  when its collateral is issued, seconds since 1970; default: when the TD was created */
 export const platformOf = (td: SimulatedTd, now: number = td.created): SimulatedPlatform =>
   SimulatedPlatform.create({ seed: td.seed, now });
 
-/** Gets evidence of a simulated TD. Nothing chooses this attester by itself; an operator names it. */
-export function simulatedTdxAttester(td: SimulatedTd): Attester {
-  const platform = platformOf(td);
+/** The event log that the TD's agent sends; undefined where it has none. */
+export const simulatedEventLog = ({ log }: SimulatedTd): Uint8Array | undefined => joinEventLog(log?.boot, log?.runtime);
+
+/** The TD's evidence over 64 bytes of report data. @param platform  the one that it runs on */
+export function simulatedEvidence(td: SimulatedTd, platform: SimulatedPlatform, reportData: Uint8Array): JsonObject {
   const { mrTd, rtmrs, mrConfigId, tdAttributes, quoteVersion: version } = td;
-  return {
-    tee: "tdx",
-    simulated: true,
-    detect: async () => true,
-    evidence: async (reportData: Uint8Array): Promise<JsonObject> =>
-      formatEvidence(platform.quote({ reportData, mrTd, rtmrs, mrConfigId, tdAttributes, version })),
-  };
+  return formatEvidence(platform.quote({ reportData, mrTd, rtmrs, mrConfigId, tdAttributes, version }), simulatedEventLog(td));
 }

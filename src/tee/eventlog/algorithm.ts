@@ -1,0 +1,38 @@
+import { createHash } from "node:crypto";
+
+/** The digest algorithms of an event log by the names that claims use: TCG's numbers and sizes in bytes (tdx.md §4.2, trustee.md §6.0). */
+const ALGORITHMS = {
+  "SHA-1": { id: 0x0004, size: 20 },
+  "SHA-256": { id: 0x000b, size: 32 },
+  "SHA-384": { id: 0x000c, size: 48 },
+  "SHA-512": { id: 0x000d, size: 64 },
+  SM3: { id: 0x0012, size: 32 },
+} as const;
+
+export type DigestName = keyof typeof ALGORITHMS;
+
+const NAMES: ReadonlyMap<number, DigestName> = new Map(Object.entries(ALGORITHMS).map(([name, { id }]) => [id, name as DigestName]));
+
+/** The algorithm of a platform's measurement registers, by which a log of that platform is replayed. */
+export interface LogHash {
+  readonly name: DigestName;
+  /** the digest of the parts put together, as many bytes as the algorithm has */
+  digest(...parts: readonly Uint8Array[]): Uint8Array;
+}
+
+/** The hash of TDX: RTMRs are SHA-384. */
+export const SHA384: LogHash = {
+  name: "SHA-384",
+  digest(...parts) {
+    const hash = createHash("sha384");
+    for (const part of parts) hash.update(part);
+    return new Uint8Array(hash.digest());
+  },
+};
+
+export const algorithmById = (id: number): DigestName | undefined => NAMES.get(id);
+
+export const algorithmId = (name: DigestName): number => ALGORITHMS[name].id;
+
+/** @returns bytes */
+export const digestSize = (name: DigestName): number => ALGORITHMS[name].size;

@@ -1,0 +1,10 @@
+export { type AaelEvent, aaelEvent } from "./aael.ts";
+export { type DigestName, type LogHash, SHA384 } from "./algorithm.ts";
+export { eventLogClaims } from "./claims.ts";
+export { encodeEfiVariable } from "./efi-variable.ts";
+export { encodeLogEvent, encodeLogHeader, joinEventLog } from "./encode.ts";
+export { EVENT_TYPE } from "./event-type.ts";
+export { measuredFacts } from "./facts.ts";
+export { unprovedLabels } from "./labels.ts";
+export { type EventLog, type LogEvent, MAX_LOG_BYTES, parseEventLog, REGISTER_INDEXES, replayEventLog } from "./log.ts";
+export { type EventRow, eventLogRows } from "./table.ts";
