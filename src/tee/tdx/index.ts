@@ -13,6 +13,7 @@ export {
   saveSimulatedTd,
   simulatedTdxAttester,
 } from "./simulate/td.ts";
+export { type Check, CheckReport } from "./steps.ts";
 export type { TcbStanding, TcbStatus } from "./tcb.ts";
-export { type TdxVerifierOptions, tdxVerifier } from "./verifier.ts";
+export { type EvidenceOptions, sgxVerifier, type TdxVerifierOptions, tdxVerifier, verifyEvidence } from "./verifier.ts";
 export { type QuoteVerdict, type VerifyOptions, verifyQuote } from "./verify.ts";
