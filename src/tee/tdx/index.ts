@@ -1,4 +1,4 @@
-export { builtInAnchors, loadAnchors } from "./anchors.ts";
+export { anchorByName, builtInAnchors, loadAnchors } from "./anchors.ts";
 export { VerificationCache } from "./cache.ts";
 export { type Collateral, formatBundle, parseBundle } from "./collateral.ts";
 export { parseQuote, type Quote } from "./quote.ts";
