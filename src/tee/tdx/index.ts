@@ -1,6 +1,8 @@
 export { anchorByName, builtInAnchors, loadAnchors } from "./anchors.ts";
 export { VerificationCache } from "./cache.ts";
 export { type Collateral, formatBundle, parseBundle } from "./collateral.ts";
+export type { CollateralSource } from "./collateral-source.ts";
+export { readEvidence, type TdxEvidence } from "./evidence.ts";
 export { parseQuote, type Quote } from "./quote.ts";
 export type { SimulatedKnobs } from "./simulate/knobs.ts";
 export { SimulatedPlatform, type SimulatedQuoteOptions } from "./simulate/platform.ts";
@@ -14,6 +16,6 @@ export {
   simulatedTdxAttester,
 } from "./simulate/td.ts";
 export { type Check, CheckReport } from "./steps.ts";
-export type { TcbStanding, TcbStatus } from "./tcb.ts";
+export { TCB_STATUS_CODES, type TcbStanding, type TcbStatus } from "./tcb.ts";
 export { type EvidenceOptions, sgxVerifier, type TdxVerifierOptions, tdxVerifier, verifyEvidence } from "./verifier.ts";
 export { type QuoteVerdict, type VerifyOptions, verifyQuote } from "./verify.ts";
