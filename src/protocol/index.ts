@@ -12,6 +12,7 @@ export {
   encodeErrorAnswer,
   parseErrorInformation,
 } from "./error-information.ts";
+export { type InitDataClaims, readInitData } from "./init-data.ts";
 export {
   checkBinding,
   encodeAttestation,

@@ -1,13 +1,13 @@
 import type { JsonObject, JsonValue } from "../system/index.ts";
 
 /** The platforms this program knows, by the name that the KBS protocol gives them (trustee.md §1.3). */
-export type TeeName = "tdx";
+export type TeeName = "sgx" | "tdx";
 
 /** What a verifier compares the evidence with: values that the caller computed itself, never ones that came with the evidence. */
 export interface Binding {
   /** the report data that the evidence must carry: 64 bytes, zero-filled at the end */
   readonly reportData: Uint8Array;
-  /** the digest of the init data, where the caller was given init data; 48 bytes, zero-filled at the end */
+  /** the digest of the init data, where the caller was given init data; it is cut or zero-filled at the end to the size of the platform's field */
   readonly initData?: Uint8Array;
 }
 

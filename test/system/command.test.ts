@@ -21,6 +21,7 @@ const verb = (run: (flags: unknown, positionals: unknown) => void, file?: string
       "only-here": { kind: "switch", about: "never from a variable", commandLineOnly: true },
       wide: { kind: "switch", about: "widens", noVariable: true },
       output: { kind: "text", value: "FILE", short: "o", about: "to where" },
+      each: { kind: "list", value: "FILE", about: "one of several", commandLineOnly: true },
     },
     settingsFile: (flags) => (typeof file === "function" ? file(flags) : file),
     examples: [{ about: "do it", line: "cai thing do x" }],
@@ -61,6 +62,7 @@ describe("the arguments of a verb", () => {
       "only-here": false,
       wide: false,
       output: undefined,
+      each: [],
       positionals: ["x"],
     });
   });
@@ -72,6 +74,12 @@ describe("the arguments of a verb", () => {
       output: "-",
       force: true,
     });
+  });
+
+  test("gather a flag that may be given several times, in order, and take no variable for it", async () => {
+    expect((await run(["x", "--each", "b", "--each=a"])).seen).toMatchObject({ each: ["b", "a"] });
+    expect((await run(["x"], { CAI_EACH: "c" })).seen).toMatchObject({ each: [] });
+    expect(await run(["x", "--each"])).toMatchObject({ status: 2, id: "cli.usage" });
   });
 
   for (const [name, args] of Object.entries({

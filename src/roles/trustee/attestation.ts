@@ -9,6 +9,7 @@ import {
   parseAttestation,
   type RcarAttestation,
   rcarRuntimeData,
+  readInitData,
   reportDataOf,
 } from "../../protocol/index.ts";
 import { CaiError, type JsonObject, version } from "../../system/index.ts";
@@ -18,7 +19,6 @@ import { type MintedClaims, signToken } from "./attestation-token.ts";
 import { checkClock } from "./clock.ts";
 import type { Handshakes, RcarHandshake } from "./handshake.ts";
 import type { TrusteeKeys } from "./identity.ts";
-import { readInitData } from "./init-data.ts";
 import type { Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
 import type { Store } from "./store/index.ts";

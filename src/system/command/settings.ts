@@ -5,7 +5,9 @@ import { CaiError } from "../error.ts";
 import { nearest } from "./nearest.ts";
 import type { FlagSpec, SettingSource, Verb, VerbContext } from "./verb.ts";
 
-type Value = string | number | boolean | undefined;
+type Scalar = string | number | boolean | undefined;
+type Value = Scalar | readonly string[];
+type Given = Readonly<Record<string, string | boolean | readonly string[]>>;
 
 export interface ParsedCommand {
   /** in the order of the specification */
@@ -52,7 +54,7 @@ export function resolveSettings(
     const [raw, source] = pick(name, spec, values[name], environment, file);
     sources[name] = source;
     flags[name] = raw === undefined && spec.kind === "switch" ? false : readValue(name, spec, raw);
-    if (flags[name] === undefined && spec.kind !== "switch" && spec.required) {
+    if (flags[name] === undefined && (spec.kind === "text" || spec.kind === "number") && spec.required) {
       throw new CaiError("cli.usage", `\`cai ${verb.spec.path}\` needs --${name} ${spec.value}`, { hint: `cai ${verb.spec.path} --help` });
     }
   }
@@ -71,7 +73,7 @@ function parseStrictly(verb: Verb, specs: Readonly<Record<string, FlagSpec>>, ra
     ]),
   );
   const { tokens } = parseArgs({ args: [...rawArgs], options, strict: false, allowPositionals: true, tokens: true });
-  const values: Record<string, string | boolean> = {};
+  const values: Record<string, string | boolean | readonly string[]> = {};
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
@@ -85,11 +87,12 @@ function parseStrictly(verb: Verb, specs: Readonly<Record<string, FlagSpec>>, ra
         hint,
       });
     }
-    if (Object.hasOwn(values, token.name)) throw new CaiError("cli.usage", `--${token.name} is given twice`, { hint });
+    const before = Object.hasOwn(values, token.name) ? values[token.name] : undefined;
+    if (before !== undefined && spec.kind !== "list") throw new CaiError("cli.usage", `--${token.name} is given twice`, { hint });
     if (spec.kind === "switch" && token.value !== undefined) throw new CaiError("cli.usage", `--${token.name} takes no value`, { hint });
     if (spec.kind !== "switch" && token.value === undefined)
       throw new CaiError("cli.usage", `--${token.name} needs a value`, { expected: spec.value, hint });
-    values[token.name] = token.value ?? true;
+    values[token.name] = spec.kind === "list" ? [...(Array.isArray(before) ? before : []), token.value!] : (token.value ?? true);
   }
   return { values, positionals };
 }
@@ -97,7 +100,7 @@ function parseStrictly(verb: Verb, specs: Readonly<Record<string, FlagSpec>>, ra
 function readSettingsFile(
   verb: Verb,
   specs: Readonly<Record<string, FlagSpec>>,
-  values: Record<string, string | boolean>,
+  values: Given,
   environment: Readonly<Record<string, string | undefined>>,
 ): { path: string; keys: Record<string, unknown> } | undefined {
   const named = values["config"];
@@ -130,18 +133,18 @@ function tomlReason(error: unknown): string {
 /** What is set without the file, so that the file is looked for where the rest of the verb will look: a variable can name that place, too. */
 function beforeFile(
   specs: Readonly<Record<string, FlagSpec>>,
-  values: Record<string, string | boolean>,
+  values: Given,
   environment: Readonly<Record<string, string | undefined>>,
-): Record<string, Value> {
-  const flags: Record<string, Value> = {};
-  for (const [name, spec] of Object.entries(specs)) flags[name] = pick(name, spec, values[name], environment, undefined)[0] as Value;
+): Record<string, Scalar> {
+  const flags: Record<string, Scalar> = {};
+  for (const [name, spec] of Object.entries(specs)) flags[name] = pick(name, spec, values[name], environment, undefined)[0] as Scalar;
   return flags;
 }
 
 function pick(
   name: string,
   spec: FlagSpec,
-  flag: string | boolean | undefined,
+  flag: Given[string] | undefined,
   environment: Readonly<Record<string, string | undefined>>,
   file: { path: string; keys: Record<string, unknown> } | undefined,
 ): [unknown, SettingSource] {
@@ -163,11 +166,12 @@ function pick(
     const key = settingKey(name);
     if (file && Object.hasOwn(file.keys, key)) return [file.keys[key], "file"];
   }
-  if (spec.kind !== "switch" && spec.default !== undefined) return [spec.default, "default"];
+  if ((spec.kind === "text" || spec.kind === "number") && spec.default !== undefined) return [spec.default, "default"];
   return [undefined, "unset"];
 }
 
 function readValue(name: string, spec: FlagSpec, raw: unknown): Value {
+  if (spec.kind === "list") return (raw ?? []) as readonly string[];
   if (raw === undefined) return undefined;
   const invalid = (expected: string) =>
     new CaiError("cli.setting-invalid", `--${name} cannot be ${JSON.stringify(raw)}`, { expected, got: String(raw) });

@@ -38,7 +38,7 @@ function positionalForm({ name, optional, variadic }: PositionalSpec): string {
 }
 
 function isRequired(spec: FlagSpec): boolean {
-  return spec.kind !== "switch" && spec.required === true;
+  return (spec.kind === "text" || spec.kind === "number") && spec.required === true;
 }
 
 function flagForm(name: string, spec: FlagSpec): string {
@@ -48,7 +48,8 @@ function flagForm(name: string, spec: FlagSpec): string {
 
 function flagAbout(name: string, spec: FlagSpec): string {
   const parts: string[] = [spec.about];
-  if (spec.kind !== "switch" && spec.default !== undefined) parts.push(`(default ${spec.default})`);
+  if (spec.kind === "list") parts.push("(may be given several times)");
+  if ((spec.kind === "text" || spec.kind === "number") && spec.default !== undefined) parts.push(`(default ${spec.default})`);
   if (!spec.commandLineOnly && !spec.noVariable) parts.push(`[${environmentName(name)}]`);
   return parts.join(" ");
 }

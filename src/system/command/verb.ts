@@ -40,23 +40,33 @@ export interface NumberFlag extends FlagBase {
   readonly required?: true;
 }
 
+/** A flag that may be given several times; its value is the list of what was given, in that order. */
+export interface ListFlag extends FlagBase {
+  readonly kind: "list";
+  /** what stands for one value in the help */
+  readonly value: string;
+  readonly commandLineOnly: true;
+}
+
 /** A flag without a value. */
 export interface SwitchFlag extends FlagBase {
   readonly kind: "switch";
 }
 
-export type FlagSpec = TextFlag | NumberFlag | SwitchFlag;
+export type FlagSpec = TextFlag | NumberFlag | ListFlag | SwitchFlag;
 
 type Certain = { readonly required: true } | { readonly default: string | number };
 type FlagValue<F extends FlagSpec> = F extends SwitchFlag
   ? boolean
-  : F extends NumberFlag
-    ? F extends Certain
-      ? number
-      : number | undefined
-    : F extends Certain
-      ? string
-      : string | undefined;
+  : F extends ListFlag
+    ? readonly string[]
+    : F extends NumberFlag
+      ? F extends Certain
+        ? number
+        : number | undefined
+      : F extends Certain
+        ? string
+        : string | undefined;
 
 export type FlagValues<F extends Readonly<Record<string, FlagSpec>>> = { readonly [K in keyof F]: FlagValue<F[K]> };
 export type PositionalValues<P extends readonly PositionalSpec[]> = {

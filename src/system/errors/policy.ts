@@ -77,6 +77,21 @@ export const policyErrors = {
     cause: "the operator denied this machine or this build",
     remedy: "use another machine, or remove the deny row if it was a mistake",
   },
+  "policy.tcb-status": {
+    exit: 3,
+    cause: "the platform's standing in its manufacturer's words is not one that is taken",
+    remedy: "have the machine's operator update it, or take that standing after reading its advisories: --accept-status",
+  },
+  "policy.not-affirmed": {
+    exit: 3,
+    cause: "the attestation policy does not affirm the evidence",
+    remedy: "read the policy against the claims: `cai policy explain`",
+  },
+  "policy.reference-mismatch": {
+    exit: 3,
+    cause: "a measurement in the evidence is not among its reference values, or there is none to compare",
+    remedy: "find out what else runs on the machine; correct the reference values only if that is what should run",
+  },
   "policy.tcb-revoked": {
     exit: 3,
     cause: "the manufacturer revoked the platform's security version",

@@ -27,31 +27,41 @@ const ATTRIBUTE_BITS = { debug: 0, septve_disable: 28, protection_keys: 30, key_
  * @param log  the evidence's event log, after `verifyEventLog`; without it, no claim speaks of events
  */
 export function tdxClaims(verdict: QuoteVerdict, report: TdReport, now: number, log?: EventLog): Claims {
-  const { quote, chain, tcb, validity } = verdict;
-  const trustAnchor = anchorId(chain.anchor.certificate);
-  const { simulated } = chain.anchor;
   const reportData = report.reportData.toHex();
   const initData = report.mrConfigId.toHex();
+  const { members, ...rest } = verdictClaims(verdict, now, (report.tdAttributes[0]! & UNTRUSTED_ATTRIBUTES) !== 0);
   return {
+    ...rest,
     tee: "tdx",
-    class: "cpu",
-    simulated,
-    trustAnchor,
     reportData,
     initData,
     members: {
-      quote: quoteClaims(quote, report),
+      quote: quoteClaims(verdict.quote, report),
       td_attributes: attributeClaims(report.tdAttributes),
       report_data: reportData,
       init_data: initData,
       ...(log !== undefined && eventLogMembers(log)),
-      ...appraisalClaims(verdict),
-      tcb_verification: openanolisClaims(verdict),
-      trust_anchor: trustAnchor,
-      simulated,
+      ...members,
     },
+  };
+}
+
+/** What the claims of TDX and of SGX have in common: the manufacturer's word on the platform, the anchor, and what the floor looks at. */
+export function verdictClaims(
+  verdict: QuoteVerdict,
+  now: number,
+  debug: boolean,
+): Pick<Claims, "class" | "simulated" | "trustAnchor" | "members" | "floor"> {
+  const { chain, tcb, validity } = verdict;
+  const trustAnchor = anchorId(chain.anchor.certificate);
+  const { simulated } = chain.anchor;
+  return {
+    class: "cpu",
+    simulated,
+    trustAnchor,
+    members: { ...appraisalClaims(verdict), tcb_verification: openanolisClaims(verdict), trust_anchor: trustAnchor, simulated },
     floor: {
-      debug: (report.tdAttributes[0]! & UNTRUSTED_ATTRIBUTES) !== 0,
+      debug,
       collateralExpiredFor: Math.max(0, Math.ceil(now - validity.earliestExpiration)),
       tcbStatus: tcb.launch.status,
     },

@@ -9,9 +9,21 @@ export const ENCLAVE_REPORT_FIELDS = {
   attributes: [48, 16],
   mrEnclave: [64, 32],
   mrSigner: [128, 32],
+  configId: [192, 64],
   isvProdId: [256, 2],
   isvSvn: [258, 2],
   reportData: [320, 64],
+} as const;
+
+/** The fields between, of which enclaves with key separation and sharing (KSS) use some; nothing is decided on them. */
+export const ENCLAVE_REPORT_REST = {
+  reserved1: [20, 12],
+  isvExtProdId: [32, 16],
+  reserved2: [96, 32],
+  reserved3: [160, 32],
+  configSvn: [260, 2],
+  reserved4: [262, 42],
+  isvFamilyId: [304, 16],
 } as const;
 
 /** An SGX enclave report: the body of an SGX quote, or what the quoting enclave says of itself. */
@@ -24,6 +36,8 @@ export interface EnclaveReport {
   readonly attributes: Uint8Array;
   readonly mrEnclave: Uint8Array;
   readonly mrSigner: Uint8Array;
+  /** 64 bytes: the digest of the init data, where the enclave was started with such */
+  readonly configId: Uint8Array;
   readonly isvProdId: number;
   readonly isvSvn: number;
   readonly reportData: Uint8Array;

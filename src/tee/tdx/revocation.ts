@@ -10,8 +10,10 @@ import {
 import { CaiError, type QuoteReason } from "../../system/index.ts";
 import type { ChainContext, PckChain } from "./chain.ts";
 import type { Collateral } from "./collateral.ts";
+import { certificatesFinding, listFinding, revocationFinding } from "./findings.ts";
 import { sameBytes } from "./layout.ts";
 import { refusal, refuseAs } from "./refusal.ts";
+import type { Steps } from "./steps.ts";
 
 /** The verified revocation lists of one PCK chain. */
 export interface RevocationLists {
@@ -26,12 +28,33 @@ export interface RevocationLists {
  *
  * @throws CaiError `crl-malformed`, `crl-issuer-mismatch`, `crl-signature-invalid`, `intermediate-ca-revoked`, `pck-revoked`
  */
-export function verifyRevocationLists(collateral: Collateral, chain: PckChain, context: ChainContext): RevocationLists {
-  const root = verifyList(collateral.rootCaCrl, chain.root, "root CA revocation list", context);
-  const pck = verifyList(collateral.pckCrl, chain.intermediate, "PCK revocation list", context);
-  const pckIssuerChain = readIssuerChain(collateral, chain, context);
-  refuseRevoked(chain.intermediate, root, "intermediate-ca-revoked", context);
-  refuseRevoked(chain.leaf, pck, "pck-revoked", context);
+export function verifyRevocationLists(
+  collateral: Collateral,
+  chain: PckChain,
+  context: ChainContext & { readonly steps: Steps },
+): RevocationLists {
+  const { steps } = context;
+  const root = steps.run(
+    "root-ca-crl",
+    () => verifyList(collateral.rootCaCrl, chain.root, "root CA revocation list", context),
+    (list) => listFinding(chain.root, list),
+  );
+  const pck = steps.run(
+    "pck-crl",
+    () => verifyList(collateral.pckCrl, chain.intermediate, "PCK revocation list", context),
+    (list) => listFinding(chain.intermediate, list),
+  );
+  const pckIssuerChain = steps.run("pck-crl-issuer-chain", () => readIssuerChain(collateral, chain, context), certificatesFinding);
+  steps.run(
+    "intermediate-ca-revocation",
+    () => refuseRevoked(chain.intermediate, root, "intermediate-ca-revoked", context),
+    () => revocationFinding(chain.intermediate, root),
+  );
+  steps.run(
+    "pck-revocation",
+    () => refuseRevoked(chain.leaf, pck, "pck-revoked", context),
+    () => revocationFinding(chain.leaf, pck),
+  );
   return { root, pck, pckIssuerChain };
 }
 

@@ -3,7 +3,7 @@ import { parseCertificates } from "../../crypto/index.ts";
 import { CaiError, type QuoteReason } from "../../system/index.ts";
 import { type Anchor, type ChainContext, type SigningChain, verifySigningChain } from "./chain.ts";
 import { refusal } from "./refusal.ts";
-import { JsonRefused, openSignedJson } from "./signed-json.ts";
+import { JsonRefused, type OpenedJson, openSignedJson } from "./signed-json.ts";
 
 /** A signed document as it was delivered. */
 export interface SignedDocument {
@@ -15,6 +15,13 @@ export interface SignedDocument {
   readonly issuerChain: string;
   readonly malformed: QuoteReason;
   readonly signatureInvalid: QuoteReason;
+}
+
+/** A document of the collateral whose chain, signature and form are good. */
+export interface VerifiedDocument<T> {
+  readonly chain: SigningChain;
+  readonly value: T;
+  readonly signed: OpenedJson["signed"];
 }
 
 /**
@@ -29,17 +36,17 @@ export function verifyDocument<T>(
   reseal: boolean,
   context: ChainContext,
   read: (value: unknown) => T,
-): { readonly chain: SigningChain; readonly value: T } {
+): VerifiedDocument<T> {
   const { name, text, signature, issuerChain } = document;
   const parts = [issuerChain, text, signature, anchor.certificate.der, `${context.tee} ${anchor.simulated} ${reseal}`];
   return context.cache.remember(name, parts, () => {
     const chain = verifySigningChain(pemOf(document, context), anchor, document.signatureInvalid, context);
     try {
-      const object = openSignedJson(text, signature, chain.leaf.publicKey.point!, reseal);
-      if (object === undefined) {
+      const opened = openSignedJson(text, signature, chain.leaf.publicKey.point!, reseal);
+      if (opened === undefined) {
         throw refusal(context.tee, document.signatureInvalid, `signature of the ${name}`, "a good signature", "a bad one");
       }
-      return { chain, value: read(object) };
+      return { chain, value: read(opened.value), signed: opened.signed };
     } catch (cause) {
       if (cause instanceof JsonRefused) throw refusal(context.tee, document.malformed, name, cause.expected, cause.got, { cause });
       if (!(cause instanceof z.ZodError)) throw cause;

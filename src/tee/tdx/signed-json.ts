@@ -16,6 +16,13 @@ export class JsonRefused extends Error {
   }
 }
 
+/** A JSON object whose signature is good. */
+export interface OpenedJson {
+  readonly value: unknown;
+  /** which bytes are signed: the object as it was served, or its compact form, since it was served indented */
+  readonly signed: "exact" | "resealed";
+}
+
 /**
  * Verifies a signed JSON object (tdx.md §2.4). The signature covers the exact bytes of the object; with `reseal`, also its compact form, since some
  * caches indent what they serve. What is returned is what the verified bytes say.
@@ -26,11 +33,12 @@ export class JsonRefused extends Error {
  * @returns the object, or undefined where neither form is signed
  * @throws JsonRefused where the text is no JSON object, is too large or too deep, has a duplicate key, or a number that is no integer
  */
-export function openSignedJson(text: string, signature: Uint8Array, point: Uint8Array, reseal: boolean): unknown {
+export function openSignedJson(text: string, signature: Uint8Array, point: Uint8Array, reseal: boolean): OpenedJson | undefined {
   const value = parseStrictJson(text);
   const exact = text.trim();
   const good = (signed: string): boolean => verifyP256(point, new TextEncoder().encode(signed), signature);
-  return good(exact) || (reseal && good(JSON.stringify(value))) ? value : undefined;
+  if (good(exact)) return { value, signed: "exact" };
+  return reseal && good(JSON.stringify(value)) ? { value, signed: "resealed" } : undefined;
 }
 
 /** Parses a JSON object of which every reader gives the same account. */

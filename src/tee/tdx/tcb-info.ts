@@ -52,12 +52,13 @@ export interface TcbInfo {
   readonly moduleIdentities: ReadonlyMap<string, ModuleIdentity> | undefined;
   /** highest first */
   readonly levels: readonly PlatformLevel[];
+  /** what the manufacturer calls the components, for people only; empty texts where it gives no name */
+  readonly componentNames: { readonly sgx: readonly string[]; readonly tdx: readonly string[] };
 }
 
-const components = z
-  .array(z.object({ svn: svn8 }))
-  .length(COMPONENT_COUNT)
-  .transform((list): readonly number[] => list.map(({ svn }) => svn));
+const componentName = z.string().max(64).optional().catch(undefined);
+
+const components = z.array(z.object({ svn: svn8, category: componentName, type: componentName })).length(COMPONENT_COUNT);
 
 const signerFields = { mrsigner: hexField(48), attributes: hexField(8), attributesMask: hexField(8) };
 
@@ -118,9 +119,9 @@ export function readTcbInfo(value: unknown): TcbInfo {
     const tdxComponents = "tdxtcbcomponents" in tcb ? tcb.tdxtcbcomponents : undefined;
     if (isTdx && tdxComponents === undefined) throw new JsonRefused("tdxtcbcomponents in each level of TDX", "none");
     return {
-      sgxComponents: tcb.sgxtcbcomponents,
+      sgxComponents: numbersOf(tcb.sgxtcbcomponents),
       pceSvn: tcb.pcesvn,
-      tdxComponents: isTdx && tdxComponents !== undefined ? tdxComponents : [],
+      tdxComponents: isTdx && tdxComponents !== undefined ? numbersOf(tdxComponents) : [],
       date: tcbDate,
       status: tcbStatus,
       advisories: advisoryIDs,
@@ -136,12 +137,27 @@ export function readTcbInfo(value: unknown): TcbInfo {
     module: module && signerOf(module),
     moduleIdentities: identities && readIdentities(identities),
     levels: sortLevels(levels),
+    componentNames: namesIn(info.tcbLevels[0]?.tcb),
   };
 }
 
-function readVersion2Tcb(tcb: Readonly<Record<string, unknown>>): { sgxtcbcomponents: readonly number[]; pcesvn: number } {
+interface Component {
+  readonly svn: number;
+  readonly category?: string | undefined;
+  readonly type?: string | undefined;
+}
+
+const numbersOf = (components: readonly Component[]): readonly number[] => components.map(({ svn }) => svn);
+
+/** The names that one level gives its components; all levels of a document give the same. */
+function namesIn(tcb: { sgxtcbcomponents: readonly Component[]; tdxtcbcomponents?: readonly Component[] | undefined } | undefined) {
+  const names = (list: readonly Component[] = []) => list.map(({ category, type }) => [category, type].filter(Boolean).join(" / "));
+  return { sgx: names(tcb?.sgxtcbcomponents), tdx: names(tcb?.tdxtcbcomponents) };
+}
+
+function readVersion2Tcb(tcb: Readonly<Record<string, unknown>>): { sgxtcbcomponents: readonly Component[]; pcesvn: number } {
   const names = Array.from({ length: COMPONENT_COUNT }, (_, index) => `sgxtcbcomp${String(index + 1).padStart(2, "0")}svn`);
-  return { sgxtcbcomponents: names.map((name) => svn8.parse(tcb[name])), pcesvn: svn16.parse(tcb["pcesvn"]) };
+  return { sgxtcbcomponents: names.map((name) => ({ svn: svn8.parse(tcb[name]) })), pcesvn: svn16.parse(tcb["pcesvn"]) };
 }
 
 const signerOf = (entry: { mrsigner: Uint8Array; attributes: Uint8Array; attributesMask: Uint8Array }): ModuleSigner => ({

@@ -3,7 +3,10 @@ import { isZero, sameBytes } from "./layout.ts";
 import type { PckFacts } from "./pck.ts";
 import { equalUnderMask, type QeIdentity } from "./qe-identity.ts";
 import { type QuotedTee, refusal } from "./refusal.ts";
+import type { Steps } from "./steps.ts";
+import { componentFinding, platformFinding, standingFinding } from "./tcb-findings.ts";
 import type { ModuleIdentity, PlatformLevel, TcbInfo } from "./tcb-info.ts";
+import { compareWithLevel, suffices } from "./tcb-level.ts";
 import type { TdReport } from "./td-report.ts";
 
 /** The standing of a platform in its manufacturer's words. */
@@ -37,8 +40,16 @@ export interface TcbVerdict {
   readonly current: TcbStanding;
 }
 
+/** The TDX module as the manufacturer names it, for example `TDX_01`; those of major version 0 have no other name. */
+export interface TdxModule {
+  readonly id: string;
+  readonly svn: number;
+  /** 48 bytes */
+  readonly mrSigner: Uint8Array;
+}
+
 /** Checks who signed the TDX module and its attributes (tdx.md §2.7.1). @throws CaiError `tdx-module-mismatch` */
-export function checkTdxModule(report: TdReport, info: TcbInfo): void {
+export function checkTdxModule(report: TdReport, info: TcbInfo): TdxModule {
   const check = (ok: boolean, what: string, expected: string, got: string): void => {
     if (!ok) throw refusal("tdx", "tdx-module-mismatch", what, expected, got);
   };
@@ -57,6 +68,7 @@ export function checkTdxModule(report: TdReport, info: TcbInfo): void {
   const { seamAttributes } = report;
   const allowed = isZero(seamAttributes) && equalUnderMask(seamAttributes, expected.attributes, expected.attributesMask);
   check(allowed, "SEAMATTRIBUTES", expected.attributes.toHex(), seamAttributes.toHex());
+  return { id: moduleId(major), svn: report.teeTcbSvn[0]!, mrSigner: expected.mrSigner };
 }
 
 /**
@@ -72,30 +84,63 @@ export function evaluateTcb(
   qeSvn: number,
   info: TcbInfo,
   identity: QeIdentity,
-  tee: QuotedTee,
+  context: TcbContext,
 ): TcbVerdict {
-  const qe = matchComponent(identity.levels, qeSvn, "QE ISVSVN", tee);
-  const launch = evaluateOnce(pck, report?.teeTcbSvn, qe, info, tee);
-  const current = report?.later === undefined ? launch : evaluateOnce(pck, report.later.teeTcbSvn2, qe, info, tee);
+  const { tee, steps } = context;
+  const qe = steps.run(
+    "tcb-qe",
+    () => matchComponent(identity.levels, qeSvn, "QE ISVSVN", tee),
+    (level) => componentFinding(qeSvn, identity.levels, level),
+  );
+  const launch = evaluateOnce(pck, report?.teeTcbSvn, qe, info, context, "");
+  const current = report?.later === undefined ? launch : evaluateOnce(pck, report.later.teeTcbSvn2, qe, info, context, "-current");
   const status = convergeRelaunch(launch.status, current.status);
-  for (const each of [status, current.status]) {
-    if (each === "Revoked") throw refusal(tee, "tcb-revoked", "TCB status", "a level that is not revoked", each);
-  }
-  return { launch: { ...launch, status }, current };
+  return steps.run(
+    "tcb-status",
+    () => {
+      for (const each of [status, current.status]) {
+        if (each === "Revoked") throw refusal(tee, "tcb-revoked", "TCB status", "a level that is not revoked", each);
+      }
+      return { launch: { ...launch, status }, current };
+    },
+    (verdict) => standingFinding(status, current.status, verdict),
+  );
+}
+
+/** Whose errors are thrown, and who listens to the steps. */
+interface TcbContext {
+  readonly tee: QuotedTee;
+  readonly steps: Steps;
 }
 
 interface Evaluation extends TcbStanding {
   readonly status: PlatformStatus;
 }
 
-/** @param svn  TEE_TCB_SVN or TEE_TCB_SVN_2; undefined for SGX */
-function evaluateOnce(pck: PckFacts, svn: Uint8Array | undefined, qe: ComponentLevel, info: TcbInfo, tee: QuotedTee): Evaluation {
-  const platform = info.levels.find((level) => reaches(pck, svn, level));
-  if (platform === undefined) {
-    const got = `SGX ${pck.components.join(",")}, PCE ${pck.pceSvn}${svn === undefined ? "" : `, TDX ${[...svn].join(",")}`}`;
-    throw refusal(tee, "tcb-not-supported", "platform TCB", "a level of the TCB info", got);
-  }
-  const levels = [platform, qe, ...(svn === undefined || svn[1] === 0 ? [] : [matchModule(svn, info, tee)])];
+/**
+ * @param svn   TEE_TCB_SVN or TEE_TCB_SVN_2; undefined for SGX
+ * @param when  ends the names of the steps: nothing for the launch, `-current` for what runs now
+ */
+function evaluateOnce(
+  pck: PckFacts,
+  svn: Uint8Array | undefined,
+  qe: ComponentLevel,
+  info: TcbInfo,
+  { tee, steps }: TcbContext,
+  when: "" | "-current",
+): Evaluation {
+  const platform = steps.run(
+    `tcb-platform${when}`,
+    () => matchPlatform(pck, svn, info, tee),
+    (level) => platformFinding(pck, svn, info, level),
+  );
+  const module = (of: Uint8Array): ComponentLevel =>
+    steps.run(
+      `tcb-module${when}`,
+      () => matchModule(of, info, tee),
+      (level) => componentFinding(of[0]!, identityOf(info, of[1]!)?.levels ?? [], level),
+    );
+  const levels = [platform, qe, ...(svn === undefined || svn[1] === 0 ? [] : [module(svn)])];
   return {
     status: converge(
       platform.status,
@@ -106,11 +151,11 @@ function evaluateOnce(pck: PckFacts, svn: Uint8Array | undefined, qe: ComponentL
   };
 }
 
-function reaches(pck: PckFacts, svn: Uint8Array | undefined, level: PlatformLevel): boolean {
-  if (pck.pceSvn < level.pceSvn || !level.sgxComponents.every((least, index) => pck.components[index]! >= least)) return false;
-  // Of a module with a major version, components 0 and 1 are judged through its identity alone.
-  const first = svn !== undefined && svn[1]! > 0 ? 2 : 0;
-  return svn === undefined || level.tdxComponents.every((least, index) => index < first || svn[index]! >= least);
+function matchPlatform(pck: PckFacts, svn: Uint8Array | undefined, info: TcbInfo, tee: QuotedTee): PlatformLevel {
+  const level = info.levels.find((each) => compareWithLevel(pck, svn, each).every(suffices));
+  if (level !== undefined) return level;
+  const got = `SGX ${pck.components.join(",")}, PCE ${pck.pceSvn}${svn === undefined ? "" : `, TDX ${[...svn].join(",")}`}`;
+  throw refusal(tee, "tcb-not-supported", "platform TCB", "a level of the TCB info", got);
 }
 
 function matchModule(svn: Uint8Array, info: TcbInfo, tee: QuotedTee): ComponentLevel {

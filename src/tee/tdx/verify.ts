@@ -4,13 +4,16 @@ import type { TrustAnchor } from "../tee.ts";
 import { VerificationCache } from "./cache.ts";
 import { type ChainContext, type PckChain, verifyPckChain } from "./chain.ts";
 import type { Collateral } from "./collateral.ts";
+import { chainFinding, documentFinding, platformIdFinding, qeReportFinding, quoteFinding, validityFinding } from "./findings.ts";
 import { isZero, sameBytes } from "./layout.ts";
 import { checkQeIdentity, type QeIdentity, readQeIdentity } from "./qe-identity.ts";
 import { CERTIFICATION, parseQuote, type Quote } from "./quote.ts";
 import { refusal, refuseAs } from "./refusal.ts";
 import { type RevocationLists, refuseRevoked, verifyRevocationLists } from "./revocation.ts";
 import { verifyDocument } from "./signed-document.ts";
+import { type Steps, unreported } from "./steps.ts";
 import { checkTdxModule, evaluateTcb, type TcbVerdict } from "./tcb.ts";
+import { moduleFinding } from "./tcb-findings.ts";
 import { readTcbInfo, type TcbInfo } from "./tcb-info.ts";
 import { type Clock, checkValidity, datedCertificates, datedDocument, datedList, type Validity } from "./validity.ts";
 
@@ -29,6 +32,8 @@ export interface VerifyOptions {
   readonly resealFallback?: boolean;
   /** remembers what was verified, between calls */
   readonly cache?: VerificationCache;
+  /** listens to the steps; default: nobody, which costs nothing */
+  readonly steps?: Steps;
 }
 
 /** A quote whose own signatures lead to an anchor: what can be known without collateral. */
@@ -66,22 +71,28 @@ export function verifyQuote(quote: Uint8Array, collateral: Collateral, options: 
  *                  `quote-signature-invalid`
  */
 export function authenticateQuote(bytes: Uint8Array, deliveredChain: string | undefined, options: VerifyOptions): AuthenticQuote {
-  const quote = parseQuote(bytes);
-  const cache = options.cache ?? new VerificationCache();
-  const chain = readPckChain(quote, deliveredChain, options.anchors, { tee: quote.tee, cache });
-  verifyQeReport(quote, chain, cache);
-  verifyQuoteSignature(quote);
+  const { cache = new VerificationCache(), steps = unreported } = options;
+  const quote = steps.run("quote-format", () => parseQuote(bytes), quoteFinding);
+  const context = { tee: quote.tee, cache, steps };
+  const chain = steps.run("pck-chain", () => readPckChain(quote, deliveredChain, options.anchors, context), chainFinding);
+  steps.run(
+    "qe-report",
+    () => verifyQeReport(quote, chain, cache),
+    () => qeReportFinding(quote),
+  );
+  steps.run("quote-signature", () => verifyQuoteSignature(quote));
   return { quote, chain };
 }
 
 /** Steps 4 to 9, 12 and 14: revocation, TCB info, QE identity, dates, and what they say of this quote. */
 export function appraiseQuote({ quote, chain }: AuthenticQuote, collateral: Collateral, options: VerifyOptions): QuoteVerdict {
   const { tee } = quote;
-  const context: ChainContext = { tee, cache: options.cache ?? new VerificationCache() };
+  const { now, skew = DEFAULT_SKEW, expired, cache = new VerificationCache(), steps = unreported } = options;
+  const context = { tee, cache, steps };
   const reseal = options.resealFallback ?? true;
   const lists = verifyRevocationLists(collateral, chain, context);
-  const tcbInfo = verifyTcbInfo(collateral, chain, lists, reseal, context);
-  const identity = verifyIdentity(collateral, chain, lists, reseal, context);
+  const tcbInfo = steps.run("tcb-info", () => verifyTcbInfo(collateral, chain, lists, reseal, context), documentFinding);
+  const identity = steps.run("qe-identity", () => verifyIdentity(collateral, chain, lists, reseal, context), documentFinding);
   const items = [
     ...datedCertificates("PCK chain", [chain.leaf, chain.intermediate, chain.root]),
     ...datedCertificates("issuer chain of the PCK revocation list", lists.pckIssuerChain),
@@ -92,12 +103,20 @@ export function appraiseQuote({ quote, chain }: AuthenticQuote, collateral: Coll
     datedDocument("TCB info", tcbInfo.value),
     datedDocument("QE identity", identity.value),
   ];
-  const validity = checkValidity(items, { now: options.now, skew: options.skew ?? DEFAULT_SKEW, expired: options.expired }, tee);
-  checkPlatform(tcbInfo.value, chain, tee);
+  const validity = steps.run(
+    "validity",
+    () => checkValidity(items, { now, skew, expired }, tee),
+    (dates) => validityFinding(items, now, dates),
+  );
+  steps.run(
+    "tcb-info-platform",
+    () => checkPlatform(tcbInfo.value, chain, tee),
+    () => platformIdFinding(tcbInfo.value),
+  );
   const report = quote.body.kind === "td" ? quote.body.report : undefined;
-  if (report !== undefined) checkTdxModule(report, tcbInfo.value);
-  checkQeIdentity(quote.qeReport, identity.value, tee);
-  const tcb = evaluateTcb(chain.facts, report, quote.qeReport.isvSvn, tcbInfo.value, identity.value, tee);
+  if (report !== undefined) steps.run("tdx-module", () => checkTdxModule(report, tcbInfo.value), moduleFinding);
+  steps.run("qe-identity-match", () => checkQeIdentity(quote.qeReport, identity.value, tee));
+  const tcb = evaluateTcb(chain.facts, report, quote.qeReport.isvSvn, tcbInfo.value, identity.value, context);
   return { quote, chain, tcb, validity, tcbInfo: tcbInfo.value, qeIdentity: identity.value, lists };
 }
 

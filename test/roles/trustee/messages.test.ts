@@ -1,12 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { createHash, createHmac } from "node:crypto";
-import fc from "fast-check";
+import { createHmac } from "node:crypto";
 import { publicDecisionId } from "../../../src/roles/trustee/decision-id.ts";
-import { readInitData } from "../../../src/roles/trustee/init-data.ts";
 import { mergeReference, parseReferenceMessage, referencesInForce } from "../../../src/roles/trustee/reference-message.ts";
 import { sessionCookie, sessionIdOf } from "../../../src/roles/trustee/session-cookie.ts";
 import { parseTrusteeSettings } from "../../../src/roles/trustee/settings.ts";
-import { CaiError } from "../../../src/system/index.ts";
 import { idOf } from "./scratch.ts";
 
 const NOW = 1_800_000_000;
@@ -53,34 +50,6 @@ describe("a reference value message", () => {
     const all = new Map([["a", { name: "a", expires: 10, kind: "value", value: 1 } as const]]);
     expect(referencesInForce(all, 9)).toEqual({ a: 1 });
     expect(referencesInForce(all, 10)).toEqual({});
-  });
-});
-
-describe("init data", () => {
-  const text = 'version = "0.1.0"\nalgorithm = "sha256"\n[data]\n"cai.toml" = "x"\n';
-
-  test("is bound by the digest of its exact text, filled up to 48 bytes", () => {
-    const { digest, claims } = readInitData(text);
-    expect(Buffer.from(digest).toString("hex")).toBe(createHash("sha256").update(text).digest("hex") + "00".repeat(16));
-    expect(claims).toEqual({ "cai.toml": "x" });
-  });
-
-  test("is refused in every other form", async () => {
-    for (const wrong of ["", "a = ", text.replace("sha256", "md5"), text.replace('"x"', "7"), 'algorithm = "sha256"']) {
-      expect(await idOf(() => readInitData(wrong))).toBe("kbs.init-data-invalid");
-    }
-  });
-
-  test("never makes the parser crash", () => {
-    fc.assert(
-      fc.property(fc.string(), (garbage) => {
-        try {
-          readInitData(garbage);
-        } catch (error) {
-          expect(error).toBeInstanceOf(CaiError);
-        }
-      }),
-    );
   });
 });
 

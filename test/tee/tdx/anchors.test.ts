@@ -1,8 +1,8 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { p256 } from "@noble/curves/nist.js";
 import { buildCertificate, type CertificateTemplate, certificatePem } from "../../../src/crypto/index.ts";
-import { builtInAnchors, loadAnchors } from "../../../src/tee/tdx/index.ts";
+import { anchorByName, builtInAnchors, loadAnchors } from "../../../src/tee/tdx/index.ts";
 import { changed, errorId, haveVectors, platform, vector } from "./testing.ts";
 
 const secret = new Uint8Array(32).fill(5);
@@ -70,4 +70,24 @@ test("what is no self-signed CA certificate is refused", () => {
 
 test.skipIf(!haveVectors)("the root of the public test vectors is on the deny list", () => {
   expect(errorId(() => loadAnchors(vector("simulated/root.der"), true))).toBe("tdx.anchor-refused");
+});
+
+describe("a root that the user of an offline verification names", () => {
+  test("counts by its name: compiled in, or simulated", () => {
+    const intel = builtInAnchors()[0]!.certificate;
+    expect(anchorByName(intel)).toEqual({ certificate: intel, simulated: false });
+    expect(anchorByName(bytes(platform.anchorPem))).toEqual({ certificate: platform.anchorDer, simulated: true });
+  });
+
+  test("is refused where it would pass for a manufacturer's", () => {
+    for (const name of ["Intel SGX Root CA", "Root"]) {
+      expect(errorId(() => anchorByName(own({ subject: name, issuer: name })))).toBe("tdx.anchor-refused");
+    }
+    expect(errorId(() => anchorByName(bytes("x")))).toBe("tdx.anchor-refused");
+  });
+
+  test.skipIf(!haveVectors)("may be one whose key is public, since nothing opens for it", () => {
+    expect(anchorByName(vector("simulated/root.der")).simulated).toBe(true);
+    expect(errorId(() => anchorByName(vector("intel-sgx-sample/trustedRootCaCert.pem")))).toBe("tdx.anchor-refused");
+  });
 });

@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
 import { parse } from "smol-toml";
 import { z } from "zod";
-import { CaiError, type JsonObject } from "../../system/index.ts";
-
-/** The platform field that binds init data is filled up to this many bytes (trustee.md §1.7). */
-const BOUND_SIZE = 48;
+import { CaiError, type JsonObject } from "../system/index.ts";
 
 const document = z.object({
   version: z.string().max(32),
@@ -14,7 +11,7 @@ const document = z.object({
 
 /** Init data as it came, and what binds it. */
 export interface InitDataClaims {
-  /** the digest of the exact text, cut or zero-filled to 48 bytes */
+  /** the digest of the exact text, 32, 48 or 64 bytes; a platform's field holds it cut or zero-filled (trustee.md §1.7) */
   readonly digest: Uint8Array;
   /** the `[data]` table; a claim only where the platform's field equals the digest (security.md I18) */
   readonly claims: JsonObject;
@@ -34,9 +31,7 @@ export function readInitData(text: string): InitDataClaims {
   }
   const result = document.safeParse(value);
   if (!result.success) throw invalid("version, algorithm (sha256, sha384, sha512) and [data] of texts", "other members");
-  const digest = new Uint8Array(BOUND_SIZE);
-  digest.set(createHash(result.data.algorithm).update(text).digest().subarray(0, BOUND_SIZE));
-  return { digest, claims: result.data.data };
+  return { digest: createHash(result.data.algorithm).update(text).digest(), claims: result.data.data };
 }
 
 function invalid(expected: string, got: string): CaiError {

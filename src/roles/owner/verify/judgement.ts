@@ -1,0 +1,162 @@
+import { type Appraisal, type AssuranceLevel, appraise, assurance, type FloorHit, floor } from "../../../policy/index.ts";
+import { CaiError, type ErrorId, type JsonObject } from "../../../system/index.ts";
+import type { Claims, TrustAnchor } from "../../../tee/index.ts";
+import { type Check, CheckReport, type CollateralSource, type TcbStatus, verifyEvidence } from "../../../tee/tdx/index.ts";
+import type { EvidenceInput } from "./evidence-input.ts";
+import { compareReferences, type ReferenceDiff } from "./reference-diff.ts";
+
+/** What evidence is verified with and what it is held against. */
+export interface Demands {
+  /** seconds since 1970 */
+  readonly now: number;
+  readonly anchors: readonly TrustAnchor[];
+  readonly collateral: CollateralSource;
+  readonly pckChain?: string;
+  /** 64 bytes */
+  readonly reportData?: Uint8Array;
+  readonly runtimeData?: JsonObject;
+  readonly initData?: { readonly digest: Uint8Array; readonly claims: JsonObject };
+  readonly allowSimulated: boolean;
+  /** the standings to take besides `UpToDate`; undefined: none besides, or with a policy whatever it affirms */
+  readonly acceptStatus?: readonly TcbStatus[];
+  /** a Rego attestation policy */
+  readonly policy?: { readonly name: string; readonly text: string };
+  readonly references?: JsonObject;
+}
+
+/** The outcome of a verification, with everything that was looked at. */
+export interface Judgement {
+  readonly now: number;
+  readonly input: EvidenceInput;
+  /** the verifier's steps, then what the policy asks */
+  readonly checks: readonly Check[];
+  /** absent where the evidence is not authentic or current */
+  readonly claims?: Claims;
+  readonly level?: AssuranceLevel;
+  readonly appraisal?: Appraisal;
+  readonly references?: ReferenceDiff;
+  /** the first check that failed; absent where all hold */
+  readonly error?: CaiError;
+}
+
+/**
+ * Verifies evidence and holds it against a policy: the verifier's every step, the floor, the platform's standing, reference values, and a Rego
+ * attestation policy where there is one. What rejects the evidence is part of the result.
+ *
+ * @throws CaiError for everything that is no rejection, for example collateral that cannot be read or fetched
+ */
+export async function judge(input: EvidenceInput, demands: Demands): Promise<Judgement> {
+  const steps = new CheckReport();
+  const { now, anchors, collateral, pckChain, reportData, initData } = demands;
+  const expected = { ...(reportData && { reportData }), ...(initData && { initData: initData.digest }) };
+  const options = { now, anchors, collateral, expired: "reject", steps, ...(pckChain !== undefined && { pckChain }) } as const;
+  let claims: Claims;
+  try {
+    claims = await verifyEvidence(input.evidence, expected, options);
+  } catch (error) {
+    return { now, input, checks: steps.checks, error: rejection(error) };
+  }
+  const policy = new PolicyChecks();
+  const references = demands.references && compareReferences(claims.tee, claims.members, demands.references);
+  const evidence = annotatedEvidence(claims, demands);
+  const hits = checkFloor(claims, demands, policy);
+  checkStatus(claims, demands, policy);
+  if (references !== undefined && demands.policy === undefined) checkReferences(references, policy);
+  const appraisal = demands.policy && checkAttestationPolicy(evidence, hits, demands.policy, demands, policy);
+  return {
+    now,
+    input,
+    claims,
+    checks: [...steps.checks, ...policy.checks],
+    level: assurance(evidence, demands.references ?? {}),
+    ...(appraisal && { appraisal }),
+    ...(references && { references }),
+    ...(policy.error && { error: policy.error }),
+  };
+}
+
+/** @returns the error where it is a verdict on the evidence. @throws any other */
+function rejection(error: unknown): CaiError {
+  if (error instanceof CaiError && error.exitCode === 3) return error;
+  throw error;
+}
+
+/** The object that attestation policies read (trustee.md §5.2). */
+const annotatedEvidence = (claims: Claims, { runtimeData, initData }: Demands): JsonObject => ({
+  report_data: claims.reportData,
+  runtime_data_claims: runtimeData ?? null,
+  init_data: claims.initData,
+  init_data_claims: initData?.claims ?? null,
+  [claims.tee]: claims.members,
+});
+
+/** The checks of the policy. All are looked at, so that a reader sees each; the first that fails is the error. */
+class PolicyChecks {
+  readonly checks: Check[] = [];
+  error: CaiError | undefined;
+
+  add(id: ErrorId, what: string, ok: boolean, expected: string, got: string): void {
+    this.checks.push({ id, what, ok, expected, got, ...(!ok && { error: id }) });
+    if (!ok) this.error ??= new CaiError(id, `${what}: expected ${expected}, got ${got}`, { expected, got });
+  }
+}
+
+/** The floor that holds under every policy (security.md §4), as far as evidence alone shows it. */
+function checkFloor(claims: Claims, { allowSimulated, reportData }: Demands, policy: PolicyChecks): FloorHit[] {
+  const world = claims.simulated && allowSimulated ? "simulated" : "production";
+  const { debug, collateralExpiredFor, tcbStatus } = claims.floor;
+  const bound = reportData !== undefined;
+  const facts = { world, simulated: claims.simulated, debug, collateralExpiredFor, tcbStatus, bound } as const;
+  const hits = floor({ ...facts, fresh: "none", purpose: "appraisal" });
+  const missed = (id: ErrorId): boolean => hits.some((hit) => hit.id === id);
+  const platform = claims.simulated ? "a simulated platform" : "a real platform";
+  policy.add(
+    "policy.simulated",
+    "the platform",
+    !missed("policy.simulated"),
+    allowSimulated ? "any platform" : "a real platform",
+    platform,
+  );
+  policy.add("policy.debug", "debug attributes", !missed("policy.debug"), "none", debug ? "one that is set" : "none");
+  for (const { id, message } of hits) {
+    if (id !== "policy.simulated" && id !== "policy.debug") policy.add(id, "floor", false, "no hit", message);
+  }
+  return hits;
+}
+
+/** Both the standing that counts and the one after a relaunch must be taken. */
+function checkStatus({ members }: Claims, { acceptStatus, policy: rego }: Demands, policy: PolicyChecks): void {
+  if (acceptStatus === undefined && rego !== undefined) return;
+  const taken: readonly string[] = ["UpToDate", ...(acceptStatus ?? [])];
+  const standings = [...new Set([String(members["tcb_status"]), String(members["tcb_status_current"])])];
+  const refused = standings.find((status) => !taken.includes(status));
+  policy.add("policy.tcb-status", "TCB status", refused === undefined, [...new Set(taken)].join(" or "), refused ?? standings.join(", "));
+}
+
+function checkReferences({ equal, differ, missing }: ReferenceDiff, policy: PolicyChecks): void {
+  const wrong = [...differ, ...missing].map(({ name }) => name);
+  const got = wrong.length === 0 ? `${equal.length} equal` : `not so: ${wrong.join(", ")}`;
+  policy.add("policy.reference-mismatch", "reference values", wrong.length === 0, "each measurement among its values", got);
+}
+
+function checkAttestationPolicy(
+  evidence: JsonObject,
+  hits: readonly FloorHit[],
+  rego: NonNullable<Demands["policy"]>,
+  { references = {}, now }: Demands,
+  policy: PolicyChecks,
+): Appraisal | undefined {
+  const what = `attestation policy ${rego.name}`;
+  try {
+    const request = { policyText: rego.text, policyId: rego.name, evidence, floor: hits, references, now };
+    const appraisal = appraise(request);
+    const claims = Object.entries(appraisal.vector).map(([claim, value]) => `${claim} ${value}`);
+    const affirmed = appraisal.status === "affirming";
+    policy.add("policy.not-affirmed", what, affirmed, "affirming", `${appraisal.status} (${claims.join(", ")})`);
+    return appraisal;
+  } catch (error) {
+    const { id, message } = rejection(error);
+    policy.add(id, what, false, "a policy that can be evaluated", message);
+    return undefined;
+  }
+}
