@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cai, caiError, caiJson, removeScratch, stopAll } from "./cai.ts";
 import { startWorld, type World } from "./world.ts";
@@ -49,6 +49,22 @@ describe("a simulated machine and its event log", () => {
         .map(({ content }) => content)
         .sort(),
     ).toEqual([0, 1, 2, 3, 4, 5]);
+  }, 60_000);
+
+  test("attests and shows its token with a log larger than any real machine's", async () => {
+    const uri = "kbs:///default/key/large";
+    await caiJson(["resource", "set", uri, "--random", "32", ...world.admin]);
+    for (const letter of ["a", "b", "c"]) {
+      await caiJson(["sim", "tdx", "extend", "example.com", "large", letter.repeat(15_000), "--machine", world.machine]);
+    }
+    const { token } = await caiJson(["agent", "token", ...world.agent]);
+    expect(String(token).length).toBeGreaterThan(200_000);
+    await caiJson(["agent", "resource", "get", uri, ...world.agent]);
+    const file = join(world.folder, "token");
+    writeFileSync(file, String(token), { mode: 0o600 });
+    // The trustee takes it; what it answers is for the machine that attested, and this client has another key.
+    const { status, id } = await caiError(["agent", "resource", "get", uri, "--token-file", file, ...world.agent]);
+    expect([status, id]).toEqual([3, "agent.response-not-for-us"]);
   }, 60_000);
 
   test("refuses an event that would be read as another", async () => {
