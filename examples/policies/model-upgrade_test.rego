@@ -4,12 +4,7 @@ import data.fixtures
 import data.policy
 import rego.v1
 
-event(operation, content) := {
-	"index": 4,
-	"type_name": "EV_EVENT_TAG",
-	"digests": [{"alg": "SHA-384", "digest": "00"}],
-	"details": {"unicode_name": "AAEL", "data": {"domain": "cai", "operation": operation, "content": content}},
-}
+event(operation, content) := {"domain": "cai", "operation": operation, "content": content}
 
 model(root) := event("model", {"root": root, "uri": "kbs:///default/model/1"})
 
@@ -17,7 +12,7 @@ asked := event("trustee", policy.trustee)
 
 token(log) := object.union(
 	fixtures.tdx.affirming.token,
-	{"submods": {"cpu0": {"ear.veraison.annotated-evidence": {"tdx": {"uefi_event_logs": log}}}}},
+	{"submods": {"cpu0": {"ear.veraison.annotated-evidence": {"tdx": {"measured": {"runtime_events": log}}}}}},
 )
 
 allowed(log) if policy.allow with input as token(log)
@@ -44,8 +39,15 @@ test_denies_a_guest_that_asked_another_trustee_too if not allowed([asked, event(
 test_denies_a_guest_that_says_nothing_of_its_trustee if not allowed([model(policy.new_root)])
 
 test_does_not_read_events_of_other_domains if {
-	foreign := json.patch(model(policy.new_root), [{"op": "replace", "path": "/details/data/domain", "value": "file"}])
+	foreign := object.union(model(policy.new_root), {"domain": "file"})
 	allowed([asked, foreign])
+}
+
+test_denies_a_log_with_an_event_that_its_digest_does_not_prove if {
+	whole := token([asked, model(policy.new_root)])
+	policy.allow with input as whole
+	hidden := "submods/cpu0/ear.veraison.annotated-evidence/tdx/measured/runtime_events"
+	not policy.allow with input as json.remove(whole, [hidden])
 }
 
 test_denies_events_that_no_register_covers if {

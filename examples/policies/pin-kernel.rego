@@ -1,19 +1,17 @@
-# Attestation policy: only kernels and command lines that you list.
+# Attestation policy: only boot loaders, kernels, initrds and command lines that you list.
 #
-# The command line decides what the initrd mounts and starts, so a kernel without its command line proves little. Where the command line
-# carries the root hash of the root file system (dm-verity), pinning it pins the whole system.
+# Useful where several kernels are in use, or where a boot loader's menu differs from machine to machine, so that whole registers have no
+# fixed values. The command line decides what the initrd mounts and starts; where it carries the root hash of the root file system
+# (dm-verity), pinning it pins the whole system.
 #
 # Reference values, each an array of allowed SHA-384 digests in lower-case hex:
 #
 #   tdx.mr_td                            the firmware
-#   measurement.kernel.SHA-384           the kernel, as the boot loader measured it
-#   measurement.kernel_cmdline.SHA-384   its command line
+#   measurement.shim.SHA-384             and the like for grub, kernel, initrd, kernel_cmdline, and other: whatever else is measured
 #
-# Every kernel and every command line in the event log has to be listed: with "one of them is", a guest that started another kernel first
-# would pass. The log is believed because the verifier replays it to the signed registers before this policy sees it.
-#
-# By itself this is level L0: the initrd and the rest of the boot may be anything. Compare the registers too, as the template `attestation`
-# does, to demand L1.
+# Everything that was measured into the boot's registers has to be listed, by its digest or, for what only has a text, by that text. To ask
+# whether a good kernel is in the log would not do: a guest may have started another one first. Nor would it do to look for what the log
+# calls a kernel: the digests of a log are proved by the quote, its names are not, and a host that carries the log can change them.
 package policy
 
 import rego.v1
@@ -33,8 +31,15 @@ hardware := 2 if {
 
 executables := 3 if {
 	input.tdx.quote.body.mr_td in allowed("tdx.mr_td")
-	only_listed(kernels, "measurement.kernel.SHA-384")
-	only_listed(command_lines, "measurement.kernel_cmdline.SHA-384")
+	every digest in boot {
+		known(digest)
+	}
+
+	# What has to be there at all: an empty log lists nothing that is not allowed.
+	every part in ["kernel", "initrd", "kernel_cmdline"] {
+		some digest in boot
+		digest in listed(part)
+	}
 }
 
 configuration := 2 if {
@@ -42,35 +47,29 @@ configuration := 2 if {
 	startswith(input.tdx.quote.body.td_attributes, "00")
 }
 
-# A kernel that the boot loader loaded, by the words it measured beside it.
-kernels := {digest |
-	some event in input.tdx.uefi_event_logs
-	event.type_name == "EV_IPL"
-	contains(event.details.string, "Kernel")
-	digest := sha384(event)
+# What boot loaders, kernel and initrd were measured into.
+boot := array.concat(input.tdx.measured.digests.rtmr_1, input.tdx.measured.digests.rtmr_2)
+
+parts := ["shim", "grub", "kernel", "initrd", "kernel_cmdline", "other"]
+
+known(digest) if {
+	some part in parts
+	digest in listed(part)
 }
 
-command_lines := {digest |
-	some event in input.tdx.uefi_event_logs
-	event.type_name == "EV_IPL"
-	some start in ["grub_cmd linux", "kernel_cmdline", "grub_kernel_cmdline"]
-	startswith(event.details.string, start)
-	digest := sha384(event)
+# A text counts only as that of a measured digest. Texts by themselves need not be all that was measured.
+known(digest) if input.tdx.measured.texts[digest] in harmless
+
+# The digest of an EV_SEPARATOR: four bytes of zero.
+known("394341b7182cd227c5c6b07ef8000cdfd86136c4292b8e576573ad7ed9ae41019f5818b4b971c9effc60e1ad9f1289f0")
+
+harmless := {
+	"Calling EFI Application from Boot Option",
+	"Exit Boot Services Invocation",
+	"Exit Boot Services Returned with Success",
 }
 
-# An event without such a digest counts as one that is not listed.
-sha384(event) := digest if {
-	some one in event.digests
-	one.alg in {"SHA-384", "SHA384"}
-	digest := lower(one.digest)
-} else := "none"
-
-only_listed(digests, name) if {
-	count(digests) > 0
-	every digest in digests {
-		digest in allowed(name)
-	}
-}
+listed(part) := allowed(sprintf("measurement.%s.SHA-384", [part]))
 
 allowed(name) := values if {
 	values := query_reference_value(name)

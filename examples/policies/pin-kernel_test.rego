@@ -4,65 +4,78 @@ import data.fixtures
 import data.policy
 import rego.v1
 
-boot_event(words, digest) := {
-	"index": 3,
-	"type_name": "EV_IPL",
-	"digests": [{"alg": "SHA-384", "digest": digest}],
-	"details": {"string": words},
-}
+good := ["a1", "b1", "c1"]
 
-good_log := [
-	boot_event("grub_cmd: set root=hd0", "00"),
-	boot_event("grub_kernel_cmdline /vmlinuz ro roothash=1", "c1"),
-	boot_event("grub_linuxefi Kernel", "a1"),
-]
+evidence(rtmr_2, texts) := object.union(
+	fixtures.tdx.affirming.evidence,
+	{"tdx": {"measured": {"digests": {"rtmr_1": ["51", "ac"], "rtmr_2": rtmr_2}, "texts": texts}}},
+)
 
-evidence(log) := object.union(fixtures.tdx.affirming.evidence, {"tdx": {"uefi_event_logs": log}})
+action := {"ac": "Exit Boot Services Invocation"}
 
-references(name) := {
-	"tdx.mr_td": fixtures.tdx.affirming.references["tdx.mr_td"],
-	"measurement.kernel.SHA-384": ["a0", "a1"],
-	"measurement.kernel_cmdline.SHA-384": ["c1"],
-}[name]
+references(name) := object.get(
+	{
+		"tdx.mr_td": fixtures.tdx.affirming.references["tdx.mr_td"],
+		"measurement.shim.SHA-384": ["51"],
+		"measurement.kernel.SHA-384": ["a0", "a1"],
+		"measurement.initrd.SHA-384": ["b1"],
+		"measurement.kernel_cmdline.SHA-384": ["c1"],
+	},
+	name, null,
+)
 
 no_references(_) := null
 
-executables(log) := claim if {
-	claim := policy.executables with input as evidence(log) with query_reference_value as references
+executables(rtmr_2) := claim if {
+	claim := policy.executables with input as evidence(rtmr_2, action) with query_reference_value as references
 }
 
-test_affirms_a_listed_kernel_and_command_line if {
-	executables(good_log) == 3
-	policy.hardware == 2 with input as evidence(good_log)
-	policy.configuration == 2 with input as evidence(good_log)
+test_affirms_what_is_listed if {
+	executables(good) == 3
+	executables(["a0", "a1", "b1", "c1"]) == 3
+	policy.hardware == 2 with input as evidence(good, action)
+	policy.configuration == 2 with input as evidence(good, action)
 }
 
-test_reads_digests_in_capitals if executables([
-	boot_event("kernel_cmdline: ro", "C1"),
-	boot_event("grub_linuxefi Kernel", "A1"),
-]) == 3
+real_references("tdx.mr_td") := fixtures.tdx.affirming.references["tdx.mr_td"]
 
-test_refuses_another_kernel if executables([good_log[1], boot_event("grub_linuxefi Kernel", "a2")]) == 33
+real_references("measurement.other.SHA-384") := fixtures.tdx.affirming.evidence.tdx.measured.digests.rtmr_2
 
-test_refuses_another_command_line if executables([boot_event("grub_cmd linux /vmlinuz init=/bin/sh", "c2"), good_log[2]]) == 33
+real_references(name) := fixtures.tdx.affirming.evidence.tdx.unproved_labels[split(name, ".")[1]]
 
-test_refuses_a_second_kernel_beside_the_listed_one if {
-	executables(array.concat(good_log, [boot_event("grub_linuxefi Kernel", "a2")])) == 33
+test_affirms_the_log_of_a_machine_whose_parts_are_listed if {
+	policy.executables == 3 with input as fixtures.tdx.affirming.evidence with query_reference_value as real_references
+	policy.executables == 33 with input as fixtures.tdx.other_software.evidence with query_reference_value as real_references
 }
 
-test_refuses_a_kernel_without_a_digest_that_counts if {
-	other := object.union(good_log[2], {"digests": [{"alg": "SHA-256", "digest": "a1"}]})
-	executables(array.concat(good_log, [other])) == 33
+test_refuses_another_kernel_whatever_the_log_calls_it if {
+	executables(["a2", "b1", "c1"]) == 33
+	executables(array.concat(good, ["a2"])) == 33
+	named := {"tdx": {"unproved_labels": {"kernel": ["a1"]}, "uefi_event_logs": []}}
+	policy.executables == 33 with input as object.union(evidence(["a2", "b1", "c1"], action), named)
+		with query_reference_value as references
 }
 
-test_refuses_a_log_without_kernel if executables([good_log[0]]) == 33
+test_refuses_another_command_line if executables(["a1", "b1", "c2"]) == 33
+
+test_refuses_a_text_that_is_of_no_measured_digest if {
+	policy.executables == 33 with input as evidence(array.concat(good, ["a2"]), {"ac": "", "ff": "Exit Boot Services Invocation"})
+		with query_reference_value as references
+}
+
+test_refuses_a_boot_without_one_of_its_parts if {
+	every missing in good {
+		executables([digest | some digest in good; digest != missing]) == 33
+	}
+}
 
 test_refuses_evidence_without_log if {
-	policy.executables == 33 with input as fixtures.tdx.affirming.evidence with query_reference_value as references
+	bare := json.remove(fixtures.tdx.affirming.evidence, ["tdx/measured"])
+	policy.executables == 33 with input as bare with query_reference_value as references
 }
 
 test_refuses_everything_without_reference_values if {
-	policy.executables == 33 with input as evidence(good_log) with query_reference_value as no_references
+	policy.executables == 33 with input as evidence(good, action) with query_reference_value as no_references
 }
 
 test_refuses_debug_and_simulated_guests if {

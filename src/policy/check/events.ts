@@ -3,7 +3,8 @@ import type { Literal, Module, Term } from "../rego/syntax.ts";
 import { type Finding, finding } from "./finding.ts";
 import { eachBody, eachTerm, eachTermOf, eachTermOfRule } from "./walk.ts";
 
-const LOGS = "uefi_event_logs";
+/** The claims that hold a log: upstream's, and the events that ours proves (docs/claims.md). */
+const LOGS: ReadonlySet<unknown> = new Set(["uefi_event_logs", "runtime_events"]);
 /** The members by which an application's event is told apart (trustee.md §6.0); firmware's events have none of them. */
 const EVENT_MEMBERS = new Set(["domain", "operation", "content"]);
 
@@ -39,7 +40,7 @@ function atPresence(at: Position): Finding {
 function mentionsLog(term: Term): boolean {
   let found = false;
   eachTerm(term, (one) => {
-    found ||= one.kind === "value" && one.value === LOGS;
+    found ||= one.kind === "value" && LOGS.has(one.value);
   });
   return found;
 }
@@ -75,7 +76,7 @@ function iteratesLog(literal: Literal, logs: ReadonlySet<string>): Position | un
   if (literal.kind === "every") return undefined;
   const visit = (term: Term): void => {
     if (term.kind !== "ref") return;
-    const at = term.path.findIndex((step) => step.kind === "value" && step.value === LOGS);
+    const at = term.path.findIndex((step) => step.kind === "value" && LOGS.has(step.value));
     const isAlias = term.head.kind === "variable" && logs.has(term.head.name);
     const rest = at >= 0 ? term.path.slice(at + 1) : isAlias ? term.path : [];
     if (rest[0]?.kind === "variable") found ??= term.at;

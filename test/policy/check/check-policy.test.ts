@@ -152,6 +152,7 @@ describe("a test that an event is in the log", () => {
   test.each([
     ["some … in", `x if { some e in ${LOG}; e.details.data.operation == "load_config"; e.details.data.content == "a" }`],
     ["a wildcard", `x if { e := ${LOG}[_]; e.details.data.domain == "d" }`],
+    ["events that are proved", 'x if { some e in input.tdx.measured.runtime_events; e.content.root == "r" }'],
     ["a name of the log", `logs := ${LOG}\nx if { some e in logs; e.details.data.content.root == "r" }`],
     [
       "membership in what was collected",
@@ -165,6 +166,7 @@ describe("a test that an event is in the log", () => {
   test.each([
     ["sets that are compared", `x if { roots := {r | some e in ${LOG}; r := e.details.data.content.root}; roots == {"r"} }`],
     ["a collected set", `roots contains r if { some e in ${LOG}; r := e.details.data.content.root }\nx if { roots == {"a"} }`],
+    ["a set of events that are proved", 'x if { {e.content | some e in input.tdx.measured.runtime_events} == {"r"} }'],
     ["every event", `x if { every e in ${LOG} { e.details.data.operation == "a" } }`],
     ["events of the firmware", `x if { some e in ${LOG}; e.type_name == "EV_IPL"; contains(e.details.string, "Kernel") }`],
   ])("is not flagged for %s", (_, rules) => {

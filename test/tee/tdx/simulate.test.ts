@@ -68,12 +68,12 @@ describe("the state of a simulated TD", () => {
   test("is refused where anything in it is missing, unknown or misshapen, without showing the seed", () => {
     saveSimulatedTd(path, td);
     const state = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
-    const bad: unknown[] = [[], null, { ...state, extra: 1 }, { ...state, rtmrs: [] }, { ...state, seed: "00" }, { ...state, version: 2 }];
+    const bad: unknown[] = [[], null, { ...state, extra: 1 }, { ...state, rtmrs: [] }, { ...state, seed: "00" }, { ...state, version: 3 }];
     for (const name of Object.keys(state)) {
       const { [name]: _, ...rest } = state;
       bad.push(rest, { ...state, [name]: "xyz" });
     }
-    for (const text of [...bad.map((each) => JSON.stringify(each)), "", `{"seed": "${state["seed"]}`, "x".repeat(70_000)]) {
+    for (const text of [...bad.map((each) => JSON.stringify(each)), "", `{"seed": "${state["seed"]}`, "x".repeat(1_100_000)]) {
       writeFileSync(path, text);
       expect(errorId(() => loadSimulatedTd(path))).toBe("tdx.simulated-state-invalid");
     }

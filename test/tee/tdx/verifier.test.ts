@@ -101,11 +101,11 @@ describe("evidence that verifies", () => {
     }
   });
 
-  test("gives no claim from an event log that nothing has verified", async () => {
-    const evidence = { ...evidenceOf(quoteOf()), cc_eventlog: "AAAA", gpu_evidence: { anything: 1 } };
-    const claims = await verifier.verify(evidence, binding, anchors, NOW);
-    expect(claims.members).toEqual((await verifier.verify(evidenceOf(quoteOf()), binding, anchors, NOW)).members);
-    expect(Object.keys(claims.members)).not.toContain("uefi_event_logs");
+  test("without an event log gives no claim about events, and none from members that nothing verifies", async () => {
+    const bare = (await verifier.verify(evidenceOf(quoteOf()), binding, anchors, NOW)).members;
+    for (const member of ["uefi_event_logs", "measured", "unproved_labels"]) expect(Object.keys(bare)).not.toContain(member);
+    const evidence = { ...evidenceOf(quoteOf()), cc_eventlog: "", aa_eventlog: "AAAA", gpu_evidence: { anything: 1 } };
+    expect((await verifier.verify(evidence, binding, anchors, NOW)).members).toEqual(bare);
   });
 
   test.skipIf(!haveVectors)("of a real machine is not simulated and names Intel's key", async () => {

@@ -101,6 +101,8 @@ export async function updateSimulatedTd(
   change: (td: SimulatedTd) => SimulatedTd,
   attempts: number = LOCK_ATTEMPTS,
 ): Promise<SimulatedTd> {
+  // What is no machine gets no lock beside it.
+  loadSimulatedTd(path);
   const lock = await takeLock(path, attempts);
   try {
     const td = change(loadSimulatedTd(path));
