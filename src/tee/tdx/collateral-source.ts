@@ -1,4 +1,5 @@
 import { anchorId } from "./anchors.ts";
+import { pckAuthority } from "./chain.ts";
 import type { Collateral } from "./collateral.ts";
 import type { QuotedTee } from "./refusal.ts";
 import type { AuthenticQuote } from "./verify.ts";
@@ -22,8 +23,7 @@ export function collateralRequest({ quote, chain }: AuthenticQuote): CollateralR
   return {
     tee: quote.tee,
     fmspc: chain.facts.fmspc.toHex(),
-    // Every other name of an intermediate was refused with the chain.
-    ca: chain.intermediate.subject.commonName?.includes("Platform") ? "platform" : "processor",
+    ca: pckAuthority(chain.intermediate),
     anchor: anchorId(chain.anchor.certificate),
     simulated: chain.anchor.simulated,
   };
