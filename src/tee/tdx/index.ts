@@ -1,7 +1,18 @@
 export { builtInAnchors, loadAnchors } from "./anchors.ts";
 export { VerificationCache } from "./cache.ts";
+export type { CollateralFacts } from "./collateral/authentic.ts";
+export { CollateralCache } from "./collateral/cache.ts";
 export { type CollateralClientOptions, collateralClient, metadataClient } from "./collateral/client.ts";
 export { type ConfiguredOrigins, configuredOrigins, type OriginSurroundings } from "./collateral/configured-origins.ts";
+export {
+  type FileSet,
+  formatCollateralFile,
+  type LabelledSet,
+  MAX_FILE as MAX_COLLATERAL_FILE,
+  parseCollateralFile,
+} from "./collateral/file.ts";
+export { type HighWater, newestIssue } from "./collateral/high-water.ts";
+export type { CollateralShelf, KeptSet } from "./collateral/kept-set.ts";
 export {
   type CollateralAccess,
   collateralFrom,
@@ -9,8 +20,8 @@ export {
   obtainCollateral,
   probeOrigin,
 } from "./collateral/obtain.ts";
-export type { CollateralOrigin } from "./collateral/origin.ts";
-export type { CollateralUpdate } from "./collateral/pcs.ts";
+export { type CollateralOrigin, fileOrigin } from "./collateral/origin.ts";
+export { type CollateralUpdate, parseCollateralUpdate } from "./collateral/pcs.ts";
 export { type Collateral, formatBundle, parseBundle } from "./collateral.ts";
 export type { CollateralRequest, CollateralSource } from "./collateral-source.ts";
 export { parseQuote, type Quote } from "./quote.ts";

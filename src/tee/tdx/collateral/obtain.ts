@@ -4,6 +4,7 @@ import { VerificationCache } from "../cache.ts";
 import type { Collateral } from "../collateral.ts";
 import type { CollateralRequest, CollateralSource } from "../collateral-source.ts";
 import { authenticateCollateral, type CollateralFacts, requireSubject } from "./authentic.ts";
+import type { FileSet } from "./file.ts";
 import type { CollateralOrigin } from "./origin.ts";
 import { type CollateralUpdate, fetchCollateral, probeService } from "./pcs.ts";
 
@@ -11,8 +12,8 @@ import { type CollateralUpdate, fetchCollateral, probeService } from "./pcs.ts";
 export interface CollateralAccess {
   /** asks services; made by {@link collateralClient}, or a fake */
   readonly client: HttpClient;
-  /** reads a file origin. @returns the sets in it, of which one is picked @throws CaiError */
-  readonly readFile: (path: string) => readonly Collateral[];
+  /** reads a file of collateral, as {@link parseCollateralFile} gives it; may throw CaiError */
+  readonly readFile: (path: string) => readonly FileSet[];
   /** the roots that collateral may lead to */
   readonly anchors: readonly TrustAnchor[];
   /** seconds since 1970; a set that is past its date is taken only where no origin has a better one */
@@ -88,20 +89,26 @@ async function ask(
   request: ObtainRequest,
   access: CollateralAccess & { cache: VerificationCache },
 ): Promise<ObtainedCollateral> {
-  const { tee } = request;
-  const sets = origin.kind === "file" ? access.readFile(origin.path) : [await fetchFrom(origin, request, access)];
+  const sets = origin.kind === "file" ? fitting(access.readFile(origin.path), request, access) : [await fetchFrom(origin, request, access)];
   let failure: unknown;
   for (const collateral of sets) {
     try {
-      const facts = authenticateCollateral(collateral, tee, access.anchors, access.cache);
+      const facts = authenticateCollateral(collateral, request.tee, access.anchors, access.cache);
       requireSubject(facts, request);
       return { collateral, facts, origin: origin.name };
     } catch (error) {
       failure ??= error;
     }
   }
-  if (sets.length === 1) throw failure;
-  throw new CaiError("tdx.collateral-unknown", `none of ${sets.length} sets is for this platform`, { cause: failure });
+  throw failure ?? new CaiError("tdx.collateral-unknown", "no set of the file is for this kind of platform");
+}
+
+/** The sets that may be the wanted one; the only set of a file always may, so that the error says what is wrong with it. */
+function fitting(sets: readonly FileSet[], { tee, fmspc, ca }: ObtainRequest, { update = "standard" }: CollateralAccess): Collateral[] {
+  const candidates = sets.filter(
+    (set) => set.about?.tee === tee && set.about.fmspc === fmspc && (set.ca ?? ca) === ca && (set.update ?? update) === update,
+  );
+  return (sets.length === 1 ? sets : candidates).map(({ collateral }) => collateral);
 }
 
 async function fetchFrom(

@@ -12,8 +12,6 @@ export interface ServiceOrigin {
   readonly rootCrl: string;
   /** whether it is one of the manufacturer's or a cloud's own, which know no simulated platform and must not be asked for one */
   readonly vendor: boolean;
-  /** whether the operator named its address, so that its TLS may be vouched for by an authority of the operator's */
-  readonly named: boolean;
 }
 
 /** A file of collateral (tdx.md §2.9). */
@@ -47,8 +45,10 @@ export const INTEL: ServiceOrigin = {
   api: "v4",
   rootCrl: INTEL_ROOT_CRL,
   vendor: true,
-  named: false,
 };
+
+/** True for hosts of the manufacturer and of clouds: whatever was configured, their TLS is vouched for by the public authorities alone. */
+export const isWellKnown = (host: string): boolean => /\.(?:trustedservices\.intel\.com|aliyuncs\.com)$/.test(host);
 
 /**
  * Reads a list of origins: words separated by commas, asked in their order.
@@ -74,8 +74,10 @@ function parseWord(word: string): OriginWord {
 
 function fileAt(word: string, path: string): FileOrigin {
   if (path === "") throw invalid(word, "the path of a file");
-  return { kind: "file", name: path, path };
+  return fileOrigin(path);
 }
+
+export const fileOrigin = (path: string): FileOrigin => ({ kind: "file", name: path, path });
 
 /** @throws CaiError `cli.setting-invalid` */
 export function parseRegion(text: string): string {
@@ -98,8 +100,8 @@ export function serviceAt(address: string): ServiceOrigin {
   const base = url.origin + path.slice(0, path.length - tree.length);
   if (url.hostname === INTEL_HOST && api === "v4") return INTEL;
   const service = { kind: "service", name: api === "v3" ? base + tree : base, base, api: api === "v3" ? "v3" : "v4" } as const;
-  if (url.hostname === INTEL_HOST) return { ...service, rootCrl: INTEL_ROOT_CRL, vendor: true, named: false };
-  return { ...service, rootCrl: `${base}/sgx/certification/${api}/rootcacrl`, vendor: /\.aliyuncs\.com$/.test(url.hostname), named: true };
+  if (url.hostname === INTEL_HOST) return { ...service, rootCrl: INTEL_ROOT_CRL, vendor: true };
+  return { ...service, rootCrl: `${base}/sgx/certification/${api}/rootcacrl`, vendor: isWellKnown(url.hostname) };
 }
 
 /**
@@ -123,7 +125,6 @@ const alibabaService = (base: string, name: string): ServiceOrigin => ({
   api: "v4",
   rootCrl: `${base}/sgx/certification/v4/rootcacrl`,
   vendor: true,
-  named: false,
 });
 
 function invalid(word: string, expected: string): CaiError {

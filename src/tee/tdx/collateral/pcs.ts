@@ -11,6 +11,16 @@ import type { ServiceOrigin } from "./origin.ts";
  */
 export type CollateralUpdate = "standard" | "early" | number;
 
+/** @throws CaiError `cli.setting-invalid` */
+export function parseCollateralUpdate(text: string): CollateralUpdate {
+  if (text === "standard" || text === "early") return text;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new CaiError("cli.setting-invalid", `an edition of collateral cannot be ${JSON.stringify(text)}`, {
+    expected: "standard, early, or a TCB evaluation number",
+    got: text,
+  });
+}
+
 /** What a quote needs collateral for. */
 export type CollateralSubject = Pick<CollateralRequest, "tee" | "fmspc" | "ca">;
 
