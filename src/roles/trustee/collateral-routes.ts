@@ -1,6 +1,6 @@
 import { KBS_PREFIX } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
-import { type CollateralCache, formatCollateralFile, type KeptSet, parseCollateralFile } from "../../tee/tdx/index.ts";
+import { type CollateralCache, formatCollateralFile, parseCollateralFile, summarizeCollateral } from "../../tee/tdx/index.ts";
 import { NO_BODY, type Route } from "./route.ts";
 
 /** A file of collateral as an administrator sends it. */
@@ -16,10 +16,9 @@ export function collateralRoutes(cache: CollateralCache): Route[] {
       method: "GET",
       path,
       bodyLimit: NO_BODY,
-      async handle() {
+      async handle({ now }) {
         const sets = await cache.list();
-        const rows = sets.map((set) => ({ ...row(set), ...(set.problem && { problem: `${set.problem.id}: ${set.problem.message}` }) }));
-        return { body: JSON.stringify(rows) };
+        return { body: JSON.stringify(sets.map((set) => summarizeCollateral(set, now, set.problem))) };
       },
     },
     {
@@ -38,15 +37,10 @@ export function collateralRoutes(cache: CollateralCache): Route[] {
       bodyLimit: FILE_BODY,
       async handle({ body, now }) {
         const sets = await cache.import(parseCollateralFile(text(body)), now);
-        return { body: JSON.stringify(sets.map(row)) };
+        return { body: JSON.stringify(sets.map((set) => summarizeCollateral(set, now))) };
       },
     },
   ];
-}
-
-/** What is told of a set; without the documents themselves. */
-function row({ facts, update, origin, fetched }: KeptSet) {
-  return { facts, update, origin, fetched };
 }
 
 function text(body: Uint8Array): string {

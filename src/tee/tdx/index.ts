@@ -1,6 +1,6 @@
 export { builtInAnchors, loadAnchors } from "./anchors.ts";
 export { VerificationCache } from "./cache.ts";
-export type { CollateralFacts } from "./collateral/authentic.ts";
+export { authenticateCollateral } from "./collateral/authentic.ts";
 export { CollateralCache } from "./collateral/cache.ts";
 export { type CollateralClientOptions, collateralClient, metadataClient } from "./collateral/client.ts";
 export { type ConfiguredOrigins, configuredOrigins, type OriginSurroundings } from "./collateral/configured-origins.ts";
@@ -22,10 +22,13 @@ export {
 } from "./collateral/obtain.ts";
 export { type CollateralOrigin, fileOrigin } from "./collateral/origin.ts";
 export { type CollateralUpdate, parseCollateralUpdate } from "./collateral/pcs.ts";
+export { type CollateralSummary, parseCollateralSummaries, summarizeCollateral } from "./collateral/summary.ts";
 export { type Collateral, formatBundle, parseBundle } from "./collateral.ts";
-export type { CollateralRequest, CollateralSource } from "./collateral-source.ts";
+export { type CollateralRequest, type CollateralSource, collateralFor } from "./collateral-source.ts";
+export { readQuote } from "./evidence.ts";
 export { parseQuote, type Quote } from "./quote.ts";
 export type { SimulatedKnobs } from "./simulate/knobs.ts";
+export { simulatedPccs } from "./simulate/pccs.ts";
 export { SimulatedPlatform, type SimulatedQuoteOptions } from "./simulate/platform.ts";
 export {
   createSimulatedTd,

@@ -79,10 +79,10 @@ export async function fetchCollateral(service: ServiceOrigin, subject: Collatera
   }
 }
 
-/** Asks a service for the smallest thing that each has: the revocation list of the Processor CA. @throws CaiError as {@link fetchCollateral} */
+/** Asks a service for the smallest thing that each has: the revocation list of the Platform CA. @throws CaiError as {@link fetchCollateral} */
 export async function probeService(service: ServiceOrigin, { client, signal }: ServiceAccess): Promise<void> {
   const encoding = service.api === "v4" ? "&encoding=der" : "";
-  const url = new URL(`${service.base}/sgx/certification/${service.api}/pckcrl?ca=processor${encoding}`);
+  const url = new URL(`${service.base}/sgx/certification/${service.api}/pckcrl?ca=platform${encoding}`);
   readRevocationList((await ask(client, url, "PCK revocation list", signal)).body, "PCK revocation list");
 }
 
