@@ -82,6 +82,18 @@ const tree: Group = {
         rm: { summary: "remove a reference value", load: () => import("./roles/owner/commands/reference-rm.ts") },
       },
     },
+    collateral: {
+      summary: "what the manufacturer says about platforms: get it, look at it, carry it where nothing can be fetched",
+      members: {
+        fetch: { summary: "get collateral into a file", load: () => import("./roles/owner/commands/collateral-fetch.ts") },
+        export: {
+          summary: "save what a trustee keeps as one file (administrators)",
+          load: () => import("./roles/owner/commands/collateral-export.ts"),
+        },
+        import: { summary: "give a file to a trustee (administrators)", load: () => import("./roles/owner/commands/collateral-import.ts") },
+        ls: { summary: "list the collateral of a trustee, or of a file", load: () => import("./roles/owner/commands/collateral-ls.ts") },
+      },
+    },
     agent: {
       summary: "inside the TEE: evidence, tokens, secrets, mounted models",
       members: {
@@ -113,6 +125,7 @@ const tree: Group = {
             quote: { summary: "a quote of it over report data of your choice", load: () => import("./roles/sim/commands/tdx-quote.ts") },
             anchor: { summary: "print its trust anchor", load: () => import("./roles/sim/commands/tdx-anchor.ts") },
             collateral: { summary: "print its collateral bundle", load: () => import("./roles/sim/commands/tdx-collateral.ts") },
+            pccs: { summary: "serve its collateral as a PCCS does", load: () => import("./roles/sim/commands/tdx-pccs.ts") },
           },
         },
       },

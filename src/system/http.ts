@@ -16,7 +16,7 @@ export interface HttpClientOptions {
 }
 
 export interface HttpRequest {
-  readonly method: "GET" | "POST" | "DELETE" | "HEAD";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE" | "HEAD";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;

@@ -52,5 +52,5 @@ export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.
 export { selfCommand } from "./self.ts";
 export { activeSwap } from "./swap.ts";
 export { readTextFile } from "./text-file.ts";
-export { commit, version } from "./version.ts";
+export { commit, commitTime, version } from "./version.ts";
 export { startWorker } from "./worker.ts";

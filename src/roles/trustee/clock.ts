@@ -4,12 +4,16 @@ import type { Store } from "./store/index.ts";
 /** Seconds that the clock may be behind the last record before nothing is released or administered any more (security.md I15). */
 const TOLERANCE = 300;
 
-/** @throws CaiError `trustee.clock-behind`: time went back, so no expiry can be believed */
+/** @throws CaiError `trustee.clock-behind`: time went back, or never was what the manufacturer's signed dates say, so no expiry can be believed */
 export async function checkClock(store: Store, now: number): Promise<void> {
-  const last = await store.lastTime();
-  if (now < last - TOLERANCE) {
-    throw new CaiError("trustee.clock-behind", "the clock is behind the trustee's last record", {
-      expected: `at least ${last - TOLERANCE}`,
+  const times = [
+    [await store.lastTime(), "the trustee's last record"],
+    [await store.collateral.newestIssue(), "the date of the newest collateral"],
+  ] as const;
+  for (const [time, what] of times) {
+    if (now >= time - TOLERANCE) continue;
+    throw new CaiError("trustee.clock-behind", `the clock is behind ${what}`, {
+      expected: `at least ${time - TOLERANCE}`,
       got: String(now),
       hint: "Set the clock of this machine.",
     });

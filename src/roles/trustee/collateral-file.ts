@@ -1,51 +1,66 @@
 import { readFileSync, statSync } from "node:fs";
 import { CaiError, type Logger } from "../../system/index.ts";
-import { type Collateral, parseBundle } from "../../tee/tdx/index.ts";
+import { type FileSet, MAX_COLLATERAL_FILE, parseCollateralFile } from "../../tee/tdx/index.ts";
 
 /**
- * Collateral from a bundle file, read again when the file changes. A new file that cannot be read is reported and the one before is kept:
- * nothing is lost by that, for the floor refuses collateral that has expired.
- *
- * @returns a function that gives the collateral in force
- * @throws CaiError `trustee.collateral-unreadable` where the first reading fails
+ * The collateral in files, each read again when it changes. A new file that cannot be read is reported and the one before is kept: nothing is lost
+ * by that, for the floor refuses collateral that has expired.
  */
-export function collateralFile(path: string, logger: Logger): () => Collateral {
-  let seen = fingerprint(path);
-  let collateral = read(path);
-  return () => {
+export class CollateralFiles {
+  readonly #logger: Logger;
+  readonly #files = new Map<string, { fingerprint: string; readonly sets: readonly FileSet[] }>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /**
+   * @returns the sets in force of a file
+   * @throws CaiError `trustee.collateral-unreadable` where the first reading fails
+   */
+  read(path: string): readonly FileSet[] {
+    const known = this.#files.get(path);
+    if (known === undefined) return this.#load(path, fingerprint(path));
     try {
       const found = fingerprint(path);
-      if (found !== seen) {
-        collateral = read(path);
-        seen = found;
-        logger.info("collateral read again", { path });
-      }
+      if (found === known.fingerprint) return known.sets;
+      const sets = this.#load(path, found);
+      this.#logger.info("collateral read again", { path });
+      return sets;
     } catch (error) {
-      logger.warn("collateral could not be read again, the one before stays", { path, error: CaiError.from(error).id });
+      this.#logger.warn("collateral could not be read again, the one before stays", { path, error: CaiError.from(error).id });
+      return known.sets;
     }
-    return collateral;
-  };
+  }
+
+  #load(path: string, found: string): readonly FileSet[] {
+    const sets = load(path);
+    this.#files.set(path, { fingerprint: found, sets });
+    return sets;
+  }
 }
 
 function fingerprint(path: string): string {
   try {
     const { mtimeMs, size, ino } = statSync(path);
+    if (size > MAX_COLLATERAL_FILE)
+      throw new CaiError("tdx.collateral-malformed", `expected at most ${MAX_COLLATERAL_FILE} bytes, got ${size}`);
     return `${mtimeMs} ${size} ${ino}`;
   } catch (cause) {
     throw unreadable(path, cause);
   }
 }
 
-function read(path: string): Collateral {
+function load(path: string): readonly FileSet[] {
   try {
-    return parseBundle(readFileSync(path, "utf8"));
+    return parseCollateralFile(readFileSync(path, "utf8"));
   } catch (cause) {
     throw unreadable(path, cause);
   }
 }
 
 function unreadable(path: string, cause: unknown): CaiError {
-  return new CaiError("trustee.collateral-unreadable", `the collateral bundle ${path} cannot be read: ${CaiError.from(cause).message}`, {
+  return new CaiError("trustee.collateral-unreadable", `the file of collateral ${path} cannot be read: ${CaiError.from(cause).message}`, {
     cause,
   });
 }

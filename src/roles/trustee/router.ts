@@ -1,4 +1,6 @@
+import type { CollateralCache } from "../../tee/tdx/index.ts";
 import type { AttestationParts } from "./attestation.ts";
+import { collateralRoutes } from "./collateral-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { rcarRoutes } from "./rcar-routes.ts";
 import { referenceRoutes } from "./reference-routes.ts";
@@ -8,12 +10,13 @@ import type { Route } from "./route.ts";
 import { serviceRoutes } from "./service-routes.ts";
 
 /** The one table of everything that this server answers: route, method, right, body limit (security.md I23). */
-export function routerTable(parts: AttestationParts & ReleaseParts): Route[] {
+export function routerTable(parts: AttestationParts & ReleaseParts & { readonly collateral: CollateralCache }): Route[] {
   return [
     ...serviceRoutes(parts.keys, parts.store.world),
     ...rcarRoutes(parts),
     ...resourceRoutes(parts.store),
     ...policyRoutes(parts.store),
     ...referenceRoutes(parts.store),
+    ...collateralRoutes(parts.collateral),
   ];
 }

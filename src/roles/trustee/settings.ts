@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
+import type { CollateralSurroundings } from "./collateral.ts";
 
 /** The longest grace for expired collateral, seconds: 30 days (security.md §4, F3). */
 const MAX_COLLATERAL_GRACE = 30 * 86_400;
@@ -17,8 +18,16 @@ export const trusteeSettingsSchema = z.strictObject({
   insecureHttp: z.boolean().default(false),
   /** files with the root certificates of simulated platforms; the production roots are built in */
   trustAnchors: z.array(z.string().min(1)).max(16).default([]),
-  /** a collateral bundle; read again when it changes */
+  /** a file of collateral, which comes before everything else; read again when it changes */
   collateral: z.string().min(1).optional(),
+  /** where collateral is fetched, in this order; `none` for nowhere; without it, what the machine is set up for */
+  collateralSource: z.string().min(1).max(4096).optional(),
+  /** which edition of the manufacturer's documents is wanted */
+  collateralUpdate: z.union([z.enum(["standard", "early"]), z.int().min(0).max(0xffffffff)]).default("standard"),
+  /** PEM of the certificate authorities of sources that are named by address */
+  collateralSourceCa: z.string().min(1).optional(),
+  /** how long one request to a source may take; below the time after which our own clients are given up */
+  collateralTimeoutSeconds: z.int().min(1).max(300).default(10),
   /** how long expired collateral is still taken, seconds */
   collateralGraceSeconds: z.int().min(0).max(MAX_COLLATERAL_GRACE).default(0),
 });
@@ -28,6 +37,8 @@ export type TrusteeSettings = z.input<typeof trusteeSettingsSchema> & {
   readonly logger: Logger;
   /** seconds since 1970; default: the machine's clock */
   readonly clock?: () => number;
+  /** what collateral is fetched with, and what says where from; default: this machine's */
+  readonly surroundings?: CollateralSurroundings;
 };
 
 /** @throws CaiError `cli.setting-invalid`, naming the setting; `trustee.tls-required` */

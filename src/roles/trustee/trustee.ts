@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { CaiError } from "../../system/index.ts";
 import type { TrustAnchor, Verifier } from "../../tee/index.ts";
-import { builtInAnchors, loadAnchors, tdxVerifier } from "../../tee/tdx/index.ts";
+import { builtInAnchors, loadAnchors, tdxVerifier, VerificationCache } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication } from "./application.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { forgetExpired } from "./clock.ts";
-import { collateralFile } from "./collateral-file.ts";
+import { localSurroundings, openCollateral } from "./collateral.ts";
 import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
@@ -43,11 +43,15 @@ export interface Trustee {
  * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.collateral-unreadable`,
  *   `cli.setting-invalid`, `store.…`, and what {@link initTrustee} throws
  */
-export async function createTrustee({ logger, clock = wallClock, ...rest }: TrusteeSettings): Promise<Trustee> {
+export async function createTrustee({
+  logger,
+  clock = wallClock,
+  surroundings = localSurroundings(),
+  ...rest
+}: TrusteeSettings): Promise<Trustee> {
   const settings = parseTrusteeSettings(rest);
   const dataDir = resolve(settings.dataDir);
   const simulatedAnchors = settings.trustAnchors.map(readAnchor);
-  const collateral = settings.collateral === undefined ? missingCollateral : collateralFile(settings.collateral, logger);
   if (!storeExists(dataDir)) {
     requireProductionAnchors(simulatedAnchors);
     await initTrustee({ dataDir, simulated: false, clock });
@@ -58,21 +62,30 @@ export async function createTrustee({ logger, clock = wallClock, ...rest }: Trus
     store = openStore(dataDir, clock());
     if (store.world === "production") requireProductionAnchors(simulatedAnchors);
     const keys = await loadTrusteeKeys(store);
-    const verifiers = new Map<string, Verifier>([["tdx", tdxVerifier({ collateral, expired: "report" })]]);
+    const anchors = [...builtInAnchors(), ...simulatedAnchors];
+    const verified = new VerificationCache();
+    const collateral = openCollateral(settings, { store, anchors, verified, logger, clock, surroundings });
+    const tdx = tdxVerifier({ collateral: collateral.source, expired: "report", cache: verified });
+    const verifiers = new Map<string, Verifier>([["tdx", tdx]]);
     const recorder = new Recorder(store, logger);
     const routes = routerTable({
       store,
       keys,
       handshakes: new Handshakes(new Nonces(store.nonceKey, keys.tid, store.epoch), store, keys.tid, [...verifiers.keys()]),
       verifiers,
-      anchors: [...builtInAnchors(), ...simulatedAnchors],
+      anchors,
+      collateral: collateral.cache,
       policy: new AttestationPolicyInForce(store),
       recorder,
       collateralGraceSeconds: settings.collateralGraceSeconds,
     });
     const administrators = new AdministratorCheck(store, keys.tid);
     const application = createApplication({ keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined }, routes);
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, release: () => lock.release() });
+    const release = () => {
+      collateral.close();
+      lock.release();
+    };
+    return running(store, keys.tid, () => listen(settings, application), { logger, clock, release });
   } catch (error) {
     await store?.close();
     lock.release();
@@ -131,8 +144,4 @@ function requireProductionAnchors(simulated: readonly TrustAnchor[]): void {
   throw new CaiError("trustee.simulated-anchor", "a production trustee was given the trust anchor of a simulated platform", {
     hint: "Leave the anchor out, or make a simulated trustee with `cai trustee init --simulated`.",
   });
-}
-
-function missingCollateral(): never {
-  throw new CaiError("trustee.collateral-missing", "no collateral bundle is named, so no TDX evidence can be judged");
 }

@@ -1,6 +1,6 @@
 import type { CatalogueEntry } from "./entry.ts";
 
-/** Errors of reaching a peer over the network. */
+/** Errors of reaching a peer over the network, and of being reached. */
 export const netErrors = {
   "net.unreachable": {
     exit: 4,
@@ -18,5 +18,10 @@ export const netErrors = {
     exit: 1,
     cause: "The peer's answer is not of the expected form.",
     remedy: "Check that the address is the intended service.",
+  },
+  "net.listen-failed": {
+    exit: 1,
+    cause: "The address cannot be listened on.",
+    remedy: "Check the address, and that the port is free; port 0 takes a free one.",
   },
 } as const satisfies Record<string, CatalogueEntry>;

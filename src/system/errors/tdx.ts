@@ -14,6 +14,21 @@ export const tdxErrors = {
     cause: "The collateral bundle is not a JSON object with the members that it needs.",
     remedy: "Write the bundle again with the tool that made it.",
   },
+  "tdx.collateral-rolled-back": {
+    exit: 3,
+    cause: "The collateral is older than what was seen before: an outdated or revoked platform could look current by it.",
+    remedy: "Get fresh collateral; find out who serves the old one.",
+  },
+  "tdx.collateral-unavailable": {
+    exit: 4,
+    cause: "No source of collateral gave a set for this platform; another attempt may succeed.",
+    remedy: "The message names every source and what was wrong there. Mend one, name another, or import a set.",
+  },
+  "tdx.collateral-unknown": {
+    exit: 3,
+    cause: "The sources of collateral answered that they have none for this kind of platform.",
+    remedy: "Check the FMSPC, and that the source knows this kind of machine.",
+  },
   "tdx.anchor-refused": {
     exit: 2,
     cause: "A certificate cannot serve as a trust anchor: production roots are compiled in, and a simulated root says so in its name.",

@@ -31,6 +31,13 @@ export interface PckChain {
   readonly facts: PckFacts;
 }
 
+/** The verified chain of an authority that issues PCK certificates. */
+export interface IssuerChain {
+  readonly intermediate: Certificate;
+  readonly root: Certificate;
+  readonly anchor: Anchor;
+}
+
 /** The verified chain of the key that signs collateral. */
 export interface SigningChain {
   readonly leaf: Certificate;
@@ -54,16 +61,31 @@ export function verifyPckChain(ders: readonly Uint8Array[], anchors: readonly Tr
     const [leaf, intermediate, root] = parseExactly(ders, 3);
     const anchor = findAnchor(root!, anchors, tee);
     checkName(leaf!, "SGX PCK Certificate", anchor);
-    checkName(
-      intermediate!,
-      /SGX PCK (?:Platform|Processor) CA/.exec(intermediate!.subject.commonName ?? "")?.[0] ?? "SGX PCK Platform CA",
-      anchor,
-    );
-    checkName(root!, "SGX Root CA", anchor);
+    checkIssuerNames(intermediate!, root!, anchor);
     checkLinks([leaf!, intermediate!, root!], cache);
     return { leaf: leaf!, intermediate: intermediate!, root: root!, anchor, facts: readPck(leaf!) };
   });
 }
+
+/**
+ * Checks the chain of an authority that issues PCK certificates, where there is no such certificate to go by: everything but dates and revocation.
+ *
+ * @param ders  intermediate, root
+ * @throws CaiError `crl-issuer-mismatch`, for the chain comes with a revocation list; `untrusted-root`
+ */
+export function verifyIssuerChain(ders: readonly Uint8Array[], anchors: readonly TrustAnchor[], { tee, cache }: ChainContext): IssuerChain {
+  return refuseAs(tee, "crl-issuer-mismatch", "issuer chain of the PCK revocation list", () => {
+    const [intermediate, root] = parseExactly(ders, 2);
+    const anchor = findAnchor(root!, anchors, tee);
+    checkIssuerNames(intermediate!, root!, anchor);
+    checkLinks([intermediate!, root!], cache, 0);
+    return { intermediate: intermediate!, root: root!, anchor };
+  });
+}
+
+/** Which authority for PCK certificates this is (tdx.md §2.3). Every other name was refused with its chain. */
+export const pckAuthority = (intermediate: Certificate): "platform" | "processor" =>
+  intermediate.subject.commonName?.includes("Platform") ? "platform" : "processor";
 
 /**
  * Checks the chain of a collateral signing key: leaf and root, and the root is the very anchor that the PCK chain led to. Otherwise a simulated
@@ -103,6 +125,12 @@ function findAnchor(root: Certificate, anchors: readonly TrustAnchor[], tee: Quo
   });
 }
 
+function checkIssuerNames(intermediate: Certificate, root: Certificate, anchor: Anchor): void {
+  const name = /SGX PCK (?:Platform|Processor) CA/.exec(intermediate.subject.commonName ?? "")?.[0] ?? "SGX PCK Platform CA";
+  checkName(intermediate, name, anchor);
+  checkName(root, "SGX Root CA", anchor);
+}
+
 /** Intel's names must be exact; a simulated platform's contain the same phrase (tdx.md §5.2). */
 function checkName(certificate: Certificate, phrase: string, { simulated }: Anchor): void {
   const name = certificate.subject.commonName ?? "";
@@ -114,13 +142,14 @@ function checkName(certificate: Certificate, phrase: string, { simulated }: Anch
 /**
  * Checks extensions, places, keys and signatures.
  *
- * @param chain  leaf first, root last
+ * @param chain  root last
+ * @param first  the place of the first certificate: the leaf, or how many CA certificates stand between it and the leaf
  */
-function checkLinks(chain: readonly Certificate[], cache: VerificationCache): void {
+function checkLinks(chain: readonly Certificate[], cache: VerificationCache, first: "leaf" | 0 = "leaf"): void {
   for (const [index, certificate] of chain.entries()) {
     const missing = REQUIRED.find((oid) => !certificate.extensions.has(oid));
     if (missing !== undefined) throw chainError(`extension ${missing} in ${nameOf(certificate)}`, "none");
-    checkPlace(certificate, index === 0 ? "leaf" : index - 1);
+    checkPlace(certificate, first === "leaf" ? (index === 0 ? "leaf" : index - 1) : index);
     if (certificate.publicKey.point === undefined) throw chainError(`a P-256 key in ${nameOf(certificate)}`, "another");
     importPublicKey(certificate.publicKey.spki);
   }

@@ -1,7 +1,9 @@
+import type { TrustAnchor } from "../tee.ts";
 import { anchorId } from "./anchors.ts";
+import { pckAuthority } from "./chain.ts";
 import type { Collateral } from "./collateral.ts";
 import type { QuotedTee } from "./refusal.ts";
-import type { AuthenticQuote } from "./verify.ts";
+import { type AuthenticQuote, authenticateQuote } from "./verify.ts";
 
 /** Which collateral a quote needs. Made from a quote whose own signatures hold, so nobody makes a trustee fetch for nothing (security.md I40). */
 export interface CollateralRequest {
@@ -18,12 +20,20 @@ export interface CollateralRequest {
 /** Gives the collateral that a request names. What it gives is verified afterwards, so it may come from anywhere. */
 export type CollateralSource = (request: CollateralRequest) => Promise<Collateral> | Collateral;
 
+/**
+ * Which collateral a quote needs, for whoever gets it beforehand.
+ *
+ * @param bytes  a quote that carries its chain
+ * @throws CaiError  as {@link authenticateQuote}: nothing is said of a quote that its own signatures do not carry
+ */
+export const collateralFor = (bytes: Uint8Array, anchors: readonly TrustAnchor[], now: number): CollateralRequest =>
+  collateralRequest(authenticateQuote(bytes, undefined, { anchors, now, expired: "report" }));
+
 export function collateralRequest({ quote, chain }: AuthenticQuote): CollateralRequest {
   return {
     tee: quote.tee,
     fmspc: chain.facts.fmspc.toHex(),
-    // Every other name of an intermediate was refused with the chain.
-    ca: chain.intermediate.subject.commonName?.includes("Platform") ? "platform" : "processor",
+    ca: pckAuthority(chain.intermediate),
     anchor: anchorId(chain.anchor.certificate),
     simulated: chain.anchor.simulated,
   };

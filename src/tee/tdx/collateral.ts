@@ -61,20 +61,36 @@ const bundleSchema = z.object({
  * @throws CaiError `tdx.collateral-malformed`, naming the first member that is not as it should be
  */
 export function parseBundle(text: string): Collateral {
-  if (text.length > MAX_BUNDLE) throw malformed("", `at most ${MAX_BUNDLE} characters`, `${text.length}`);
-  let json: unknown;
+  return readBundle(parseCollateralJson(text, MAX_BUNDLE));
+}
+
+/** @throws CaiError `tdx.collateral-malformed` for text that is longer than `max` characters or no JSON */
+export function parseCollateralJson(text: string, max: number): unknown {
+  if (text.length > max) throw malformed("", `at most ${max} characters`, `${text.length}`);
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     throw malformed("", "a JSON object", "text that is no JSON", cause);
   }
-  let bundle: z.output<typeof bundleSchema>;
-  try {
-    bundle = bundleSchema.parse(json);
-  } catch (cause) {
-    const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
-    throw malformed(`/${issue?.path.join("/") ?? ""}`, "the form of a collateral bundle", issue?.message ?? "something else", cause);
-  }
+}
+
+/**
+ * Gives JSON the form that a schema describes.
+ *
+ * @param where  the place of `json` in its file, for messages
+ * @throws CaiError `tdx.collateral-malformed`, naming the first member that is not as it should be
+ */
+export function readCollateralJson<Schema extends z.ZodType>(schema: Schema, json: unknown, where: string): z.output<Schema> {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const place = `${where}/${issue?.path.join("/") ?? ""}`;
+  throw malformed(place, "the form of a collateral bundle", issue?.message ?? "something else", result.error);
+}
+
+/** As {@link parseBundle}, for JSON that is parsed already. */
+export function readBundle(json: unknown, where = ""): Collateral {
+  const bundle = readCollateralJson(bundleSchema, json, where);
   return {
     pckCrlIssuerChain: bundle.pck_crl_issuer_chain,
     rootCaCrl: bundle.root_ca_crl,
@@ -90,9 +106,12 @@ export function parseBundle(text: string): Collateral {
 }
 
 /** Writes a collateral bundle that `parseBundle` reads back. */
-export function formatBundle(collateral: Collateral): string {
+export const formatBundle = (collateral: Collateral): string => JSON.stringify(bundleMembers(collateral));
+
+/** The members of a bundle, which `readBundle` reads back. */
+export function bundleMembers(collateral: Collateral): Readonly<Record<string, string>> {
   const { pckCertificateChain } = collateral;
-  return JSON.stringify({
+  return {
     pck_crl_issuer_chain: collateral.pckCrlIssuerChain,
     root_ca_crl: collateral.rootCaCrl.toHex(),
     pck_crl: collateral.pckCrl.toHex(),
@@ -103,9 +122,9 @@ export function formatBundle(collateral: Collateral): string {
     qe_identity: collateral.qeIdentity,
     qe_identity_signature: collateral.qeIdentitySignature.toHex(),
     ...(pckCertificateChain !== undefined && { pck_certificate_chain: pckCertificateChain }),
-  });
+  };
 }
 
-function malformed(where: string, expected: string, got: string, cause?: unknown): CaiError {
+export function malformed(where: string, expected: string, got: string, cause?: unknown): CaiError {
   return new CaiError("tdx.collateral-malformed", `collateral bundle${where}: expected ${expected}, got ${got}`, { expected, got, cause });
 }

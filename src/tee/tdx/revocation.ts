@@ -65,7 +65,12 @@ export function refuseRevoked(certificate: Certificate, list: RevocationList, re
   throw refusal(tee, reason, name, "a serial number that is not revoked", `revoked ${certificate.serial.toString(16)}`);
 }
 
-function verifyList(der: Uint8Array, issuer: Certificate, what: string, { tee, cache }: ChainContext): RevocationList {
+/**
+ * Verifies a revocation list of one issuer; dates are looked at elsewhere.
+ *
+ * @throws CaiError `crl-malformed`, `crl-issuer-mismatch`, `crl-signature-invalid`
+ */
+export function verifyList(der: Uint8Array, issuer: Certificate, what: string, { tee, cache }: ChainContext): RevocationList {
   return cache.remember("revocation list", [der, issuer.der, tee], () => {
     const list = refuseAs(tee, "crl-malformed", what, () => parseRevocationList(der));
     refuseAs(tee, "crl-issuer-mismatch", what, () => checkRevocationListIssuer(list, issuer));

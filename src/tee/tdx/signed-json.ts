@@ -94,3 +94,44 @@ function checkMembers(text: string): void {
     last = token;
   }
 }
+
+/** A signed object and its signature, as services wrap them. */
+export interface SignedText {
+  /** the object, in the exact characters that it was served in */
+  readonly text: string;
+  /** r ‖ s, 64 bytes */
+  readonly signature: Uint8Array;
+}
+
+/**
+ * Takes `{"<member>":{…},"signature":"<128 hex>"}` apart. The object is cut out of the text and never written anew, for its exact bytes are what is
+ * signed (tdx.md §2.4).
+ *
+ * @throws JsonRefused as {@link openSignedJson}, and where a member is missing or of another kind
+ */
+export function splitSignedJson(text: string, member: string): SignedText {
+  const { signature } = parseStrictJson(text) as { readonly signature?: unknown };
+  if (typeof signature !== "string" || !/^[0-9A-Fa-f]{128}$/.test(signature))
+    throw new JsonRefused("a signature of 64 bytes", "another value");
+  return { text: sliceObject(text, member), signature: Uint8Array.fromHex(signature) };
+}
+
+/** The object under a key of the outermost object of a text that is known to be JSON. */
+function sliceObject(text: string, member: string): string {
+  let depth = 0;
+  let key = "";
+  let last = "";
+  let from: number | undefined;
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+    if (token === ":" && depth === 1) key = JSON.parse(last) as string;
+    else if (token === "{" || token === "[") {
+      depth++;
+      if (token === "{" && depth === 2 && last === ":" && key === member) from = index;
+    } else if (token === "}" || token === "]") {
+      depth--;
+      if (depth === 1 && from !== undefined) return text.slice(from, index + 1);
+    }
+    last = token;
+  }
+  throw new JsonRefused(`an object ${JSON.stringify(member)}`, "none");
+}

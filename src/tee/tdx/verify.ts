@@ -181,8 +181,14 @@ function verifyQuoteSignature({ tee, attestationKey, signed, signature }: Quote)
   if (!good) throw refusal(tee, "quote-signature-invalid", "signature of the quote", "a good signature", "a bad one");
 }
 
-/** Step 5. */
-function verifyTcbInfo(collateral: Collateral, chain: PckChain, lists: RevocationLists, reseal: boolean, context: ChainContext) {
+/** Step 5: the signed TCB info, whatever platform it is of. @throws CaiError `tcb-info-…`, `untrusted-root`, `tcb-signing-revoked` */
+export function verifyTcbInfo(
+  collateral: Collateral,
+  chain: Pick<PckChain, "anchor">,
+  lists: Pick<RevocationLists, "root">,
+  reseal: boolean,
+  context: ChainContext,
+) {
   const document = {
     name: "TCB info",
     text: collateral.tcbInfo,
@@ -196,8 +202,14 @@ function verifyTcbInfo(collateral: Collateral, chain: PckChain, lists: Revocatio
   return verified;
 }
 
-/** Step 6. */
-function verifyIdentity(collateral: Collateral, chain: PckChain, lists: RevocationLists, reseal: boolean, context: ChainContext) {
+/** Step 6: the signed QE identity, whatever enclave it is of. @throws CaiError `qe-identity-…`, `untrusted-root`, `tcb-signing-revoked` */
+export function verifyIdentity(
+  collateral: Collateral,
+  chain: Pick<PckChain, "anchor">,
+  lists: Pick<RevocationLists, "root">,
+  reseal: boolean,
+  context: ChainContext,
+) {
   const document = {
     name: "QE identity",
     text: collateral.qeIdentity,

@@ -21,7 +21,36 @@ export const SERVE_FLAGS = {
     value: "FILE",
     about: "a root certificate to trust besides the built-in ones; only a simulated one is taken, and only by a simulated store",
   },
-  collateral: { kind: "text", value: "FILE", about: "TDX collateral bundle; read again when it changes" },
+  collateral: {
+    kind: "text",
+    value: "FILE",
+    about: "a file of TDX collateral, which comes before all sources; read again when it changes",
+  },
+  "collateral-source": {
+    kind: "text",
+    value: "LIST",
+    about:
+      "where collateral is fetched, in this order: intel, alibaba, alibaba:REGION, http(s) addresses, files; `none` for nowhere. Without it, and without --collateral, a trustee for real hardware takes PCCS_URLS, PCCS_URL, /etc/sgx_default_qcnl.conf, or the service of its cloud, then intel",
+  },
+  "collateral-source-ca": {
+    kind: "text",
+    value: "FILE",
+    about: "certificate authorities (PEM) of sources that are given by address, instead of the built-in ones",
+  },
+  "collateral-update": {
+    kind: "text",
+    value: "EDITION",
+    default: "standard",
+    about: "which edition of the manufacturer's documents: standard, early, or a TCB evaluation number",
+  },
+  "collateral-timeout": {
+    kind: "number",
+    value: "SECONDS",
+    min: 1,
+    max: 300,
+    default: 10,
+    about: "how long one request to a source may take",
+  },
   "collateral-grace": {
     kind: "number",
     noVariable: true,

@@ -1,4 +1,5 @@
 import { CaiError, defineVerb, hardenProcess, readTextFile } from "../../../system/index.ts";
+import { parseCollateralUpdate } from "../../../tee/tdx/index.ts";
 import { createTrustee } from "../index.ts";
 import { SERVE_FLAGS, settingsFile } from "./flags.ts";
 
@@ -10,11 +11,12 @@ export default defineVerb({
   flags: SERVE_FLAGS,
   settingsFile,
   examples: [
-    { about: "on loopback, for real hardware", line: "cai trustee serve --collateral collateral.json" },
+    { about: "on loopback, for real hardware", line: "cai trustee serve" },
     {
-      about: "for others, with TLS",
-      line: "cai trustee serve --listen 0.0.0.0:8443 --tls-cert server.pem --tls-key server.key --collateral collateral.json",
+      about: "for others, with TLS, and collateral from a service of your own, else from Intel",
+      line: "cai trustee serve --listen 0.0.0.0:8443 --tls-cert server.pem --tls-key server.key --collateral-source https://pccs.example:8081,intel",
     },
+    { about: "where nothing can be fetched", line: "cai trustee serve --collateral collateral.json --collateral-source none" },
     {
       about: "for a simulated machine made by `cai sim tdx init`",
       line: "cai trustee serve --data ./try-trustee --trust-anchor sim/anchor.pem --collateral sim/collateral.json",
@@ -31,7 +33,7 @@ export default defineVerb({
       ...tlsOf(flags["tls-cert"], flags["tls-key"]),
       insecureHttp: flags["insecure-http"],
       trustAnchors: flags["trust-anchor"] === undefined ? [] : [flags["trust-anchor"]],
-      ...(flags.collateral !== undefined && { collateral: flags.collateral }),
+      ...collateralOf(flags),
       collateralGraceSeconds: flags["collateral-grace"],
       logger: log,
     });
@@ -54,6 +56,23 @@ function parseListen(listen: string): { host: string; port: number } {
     });
   }
   return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+}
+
+function collateralOf(flags: {
+  readonly collateral: string | undefined;
+  readonly "collateral-source": string | undefined;
+  readonly "collateral-source-ca": string | undefined;
+  readonly "collateral-update": string;
+  readonly "collateral-timeout": number;
+}) {
+  const { collateral, "collateral-source": source, "collateral-source-ca": ca } = flags;
+  return {
+    ...(collateral !== undefined && { collateral }),
+    ...(source !== undefined && { collateralSource: source }),
+    ...(ca !== undefined && { collateralSourceCa: readTextFile(ca) }),
+    collateralUpdate: parseCollateralUpdate(flags["collateral-update"]),
+    collateralTimeoutSeconds: flags["collateral-timeout"],
+  };
 }
 
 function tlsOf(certificate: string | undefined, key: string | undefined): { tls: { cert: string; key: string } } | Record<never, never> {

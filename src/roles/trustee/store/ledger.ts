@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { COVERED_TABLES, type CoveredTableName, expectedSchemaText, MACED_TABLES, type MacedTableName, schemaText } from "./schema.ts";
+import { type CoveredTableName, type MacedTableName, SCHEMA, type Schema, schemaText } from "./schema.ts";
 import { checkRow, tampered } from "./seal.ts";
 
 /** What the head says of one table. */
@@ -29,15 +29,18 @@ interface HeadContent {
 export class Ledger {
   readonly #database: Database;
   readonly #macKey: Uint8Array;
+  readonly #schema: Schema;
   readonly #dataVersion;
   #seen = Number.NaN;
   #revision = 0;
   /** the highest that a head had, so that a whole older state, put back while the trustee runs, is found like a part of one */
   #version = 0;
 
-  constructor(database: Database, macKey: Uint8Array) {
+  /** @param schema  that of the store as it is: another one only to bring it to the present one */
+  constructor(database: Database, macKey: Uint8Array, schema: Schema = SCHEMA) {
     this.#database = database;
     this.#macKey = macKey;
+    this.#schema = schema;
     this.#dataVersion = database.prepare<{ data_version: number }, []>("PRAGMA data_version");
   }
 
@@ -71,22 +74,24 @@ export class Ledger {
     if (found === this.#seen) return;
     this.#revision++;
     this.#seen = Number.NaN;
-    if (schemaText(this.#database) !== expectedSchemaText()) throw tampered({ table: "sqlite_schema" });
+    if (schemaText(this.#database) !== this.#schema.text()) throw tampered({ table: "sqlite_schema" });
     const head = this.#load();
-    if (head.version < this.#version) throw tampered({ table: "head" });
-    for (const table of COVERED_TABLES) {
+    // A head of other tables is that of another schema: a store must not become an older one, and lose what only the newer one has.
+    const known = Object.keys(head.tables).length === this.#schema.covered.length;
+    if (head.version < this.#version || !known) throw tampered({ table: "head" });
+    for (const table of this.#schema.covered) {
       const now = this.#tableHead(table);
       const then = head.tables[table];
       if (now.rows !== then.rows || now.maxVersion !== then.maxVersion || now.digest !== then.digest) throw tampered({ table });
     }
-    for (const table of MACED_TABLES) this.#checkRows(table);
+    for (const table of this.#schema.maced) this.#checkRows(table);
     this.#seen = found;
     this.#version = head.version;
   }
 
   /** Writes the first head of a new store, inside the transaction that makes the tables. `version` is that of the rows written there. */
   begin(version: number): void {
-    this.#save(version, COVERED_TABLES, undefined);
+    this.#save(version, this.#schema.covered, undefined);
   }
 
   /**

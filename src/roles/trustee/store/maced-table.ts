@@ -64,7 +64,12 @@ export class MacedTable {
   /** @returns whether there was such a row */
   delete(key: string): boolean {
     if (!this.all().has(key)) return false;
-    this.#ledger.write([this.#name], () => this.#database.run(`DELETE FROM ${this.#name} WHERE key = ?`, [key]));
+    this.#ledger.write([this.#name], () => this.remove(key));
     return true;
+  }
+
+  /** Removes a row, where there is one, inside a transaction of the caller, who also updates the ledger. */
+  remove(key: string): void {
+    this.#database.run(`DELETE FROM ${this.#name} WHERE key = ?`, [key]);
   }
 }

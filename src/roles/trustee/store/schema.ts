@@ -2,26 +2,31 @@ import { Database } from "bun:sqlite";
 import { CaiError } from "../../../system/index.ts";
 
 /** The version of the tables below. A store of another version is refused, never guessed at. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
+
+const FIRST_MACED_TABLES = ["policies", "reference_values", "administrators", "certificates", "marks"] as const;
+/** Tables that version 2 added. */
+const ADDED_MACED_TABLES = ["collateral", "collateral_marks"] as const;
 
 /** Tables whose rows carry a MAC each: `key`, `version`, `content`, `mac`. */
-export const MACED_TABLES = ["policies", "reference_values", "administrators", "certificates", "marks"] as const;
+const MACED_TABLES = [...FIRST_MACED_TABLES, ...ADDED_MACED_TABLES] as const;
 export type MacedTableName = (typeof MACED_TABLES)[number];
 
 /** Tables whose rows are sealed: `key`, `version`, `sealed`. */
 const SEALED_TABLES = ["resources", "own_keys"] as const;
 
 /** Every table that the head covers. */
-export const COVERED_TABLES = ["store", ...MACED_TABLES, ...SEALED_TABLES] as const;
+const COVERED_TABLES = ["store", ...MACED_TABLES, ...SEALED_TABLES] as const;
 export type CoveredTableName = (typeof COVERED_TABLES)[number];
 
-const STATEMENTS = [
+const macedTable = (name: MacedTableName): string =>
+  `CREATE TABLE ${name} (key TEXT PRIMARY KEY, version INTEGER NOT NULL, content TEXT NOT NULL, mac BLOB NOT NULL) STRICT, WITHOUT ROWID`;
+
+/** Version 1. */
+const FIRST_STATEMENTS: readonly string[] = [
   `CREATE TABLE store (key TEXT PRIMARY KEY, world TEXT NOT NULL, created INTEGER NOT NULL, version INTEGER NOT NULL, mac BLOB NOT NULL) STRICT`,
   `CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), content TEXT NOT NULL, mac BLOB NOT NULL) STRICT`,
-  ...MACED_TABLES.map(
-    (name) =>
-      `CREATE TABLE ${name} (key TEXT PRIMARY KEY, version INTEGER NOT NULL, content TEXT NOT NULL, mac BLOB NOT NULL) STRICT, WITHOUT ROWID`,
-  ),
+  ...FIRST_MACED_TABLES.map(macedTable),
   ...SEALED_TABLES.map((name) => `CREATE TABLE ${name} (key TEXT PRIMARY KEY, version INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT`),
   `CREATE TABLE sessions (id BLOB PRIMARY KEY, body BLOB NOT NULL, token TEXT NOT NULL, expires INTEGER NOT NULL, tagged INTEGER NOT NULL,
      version TEXT NOT NULL, tee TEXT NOT NULL, hash TEXT NOT NULL) STRICT`,
@@ -32,12 +37,44 @@ const STATEMENTS = [
   `CREATE INDEX token_ids_by_expiry ON token_ids (expires)`,
   `CREATE TABLE decisions (number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, kind TEXT NOT NULL, outcome TEXT NOT NULL, tee TEXT,
      subject TEXT, error TEXT, policy_hash TEXT, level TEXT, digest TEXT, client TEXT) STRICT`,
-  `PRAGMA user_version = ${SCHEMA_VERSION}`,
-] as const;
+];
+/** What makes version 2 of version 1. */
+const ADDED_STATEMENTS: readonly string[] = [...ADDED_MACED_TABLES.map(macedTable), `PRAGMA user_version = ${SCHEMA_VERSION}`];
+
+/** What the store of one version consists of. */
+export interface Schema {
+  readonly maced: readonly MacedTableName[];
+  /** every table that the head covers */
+  readonly covered: readonly CoveredTableName[];
+  /** what {@link schemaText} says of such a store */
+  text(): string;
+}
+
+/** The schema of stores that are worked on. */
+export const SCHEMA: Schema = {
+  maced: MACED_TABLES,
+  covered: COVERED_TABLES,
+  text: textOf([...FIRST_STATEMENTS, ...ADDED_STATEMENTS]),
+};
+
+/** The schema of stores that were made before collateral was kept. */
+export const FIRST_SCHEMA: Schema = {
+  maced: FIRST_MACED_TABLES,
+  covered: ["store", ...FIRST_MACED_TABLES, ...SEALED_TABLES],
+  text: textOf(FIRST_STATEMENTS),
+};
+
+/** The tables that the head covers since version 2. */
+export const ADDED_TABLES: readonly CoveredTableName[] = ADDED_MACED_TABLES;
 
 /** Makes the tables of a new store; to be called inside a transaction. */
 export function createSchema(database: Database): void {
-  for (const statement of STATEMENTS) database.run(statement);
+  for (const statement of [...FIRST_STATEMENTS, ...ADDED_STATEMENTS]) database.run(statement);
+}
+
+/** Makes the tables that a store of version 1 lacks; to be called inside a transaction. */
+export function addTables(database: Database): void {
+  for (const statement of ADDED_STATEMENTS) database.run(statement);
 }
 
 /**
@@ -51,28 +88,27 @@ export function schemaText(database: Database): string {
   return JSON.stringify(declared.all());
 }
 
-let expected: string | undefined;
-
-/** @returns what {@link schemaText} says of a store */
-export function expectedSchemaText(): string {
-  if (expected === undefined) {
-    const database = new Database(":memory:");
-    createSchema(database);
-    expected = schemaText(database);
-    database.close();
-  }
-  return expected;
+/** @returns a function that gives what {@link schemaText} says of a store that these statements make */
+function textOf(statements: readonly string[]): () => string {
+  let text: string | undefined;
+  return () => {
+    if (text === undefined) {
+      const database = new Database(":memory:");
+      for (const statement of statements) database.run(statement);
+      text = schemaText(database);
+      database.close();
+    }
+    return text;
+  };
 }
 
-/** @returns whether the database holds a store: an empty one does not, also one that a crash left behind before `init` was done */
-export function hasSchema(database: Database): boolean {
+/** @returns the version of the store in a database; 0 where there is none, also where a crash left an empty one behind before `init` was done */
+export function schemaVersion(database: Database): 0 | 1 | typeof SCHEMA_VERSION {
   const row = database.query<{ user_version: number }, []>("PRAGMA user_version").get();
   const found = row?.user_version ?? 0;
-  if (found !== 0 && found !== SCHEMA_VERSION) {
-    throw new CaiError("store.schema-unknown", "the store was written by another version of cai", {
-      expected: `schema ${SCHEMA_VERSION}`,
-      got: `schema ${found}`,
-    });
-  }
-  return found === SCHEMA_VERSION;
+  if (found === 0 || found === 1 || found === SCHEMA_VERSION) return found;
+  throw new CaiError("store.schema-unknown", "the store was written by another version of cai", {
+    expected: `schema ${SCHEMA_VERSION} or 1`,
+    got: `schema ${found}`,
+  });
 }

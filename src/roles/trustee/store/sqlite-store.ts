@@ -3,12 +3,13 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { CaiError } from "../../../system/index.ts";
+import { StoredCollateral } from "./collateral-tables.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { Ledger } from "./ledger.ts";
 import { MacedTable } from "./maced-table.ts";
 import { masterKeyPath, readMasterKey, type StoreKeys } from "./master-key.ts";
 import { StoredPolicies, StoredReferences } from "./policy-tables.ts";
-import { createSchema, hasSchema } from "./schema.ts";
+import { ADDED_TABLES, addTables, createSchema, FIRST_SCHEMA, schemaVersion } from "./schema.ts";
 import { checkRow, rowMac, seal, tampered, unseal } from "./seal.ts";
 import { SealedResources } from "./sealed-resources.ts";
 import { SqliteSessions, SqliteSpentOnce } from "./short-lived.ts";
@@ -43,7 +44,7 @@ export function storeExists(dataDir: string): boolean {
   if (!existsSync(databasePath(dataDir))) return false;
   const database = openDatabase(dataDir);
   try {
-    return hasSchema(database);
+    return schemaVersion(database) > 0;
   } finally {
     database.close();
   }
@@ -104,7 +105,10 @@ export function openStore(dataDir: string, servingFrom?: number): Store {
   const keys = readMasterKey(masterKeyPath(dataDir));
   const database = openDatabase(dataDir);
   try {
-    if (!hasSchema(database)) throw new CaiError("store.unreadable", `${databasePath(dataDir)} holds no store`);
+    const version = schemaVersion(database);
+    if (version === 0) throw new CaiError("store.unreadable", `${databasePath(dataDir)} holds no store`);
+    // The tables of a version before are checked whole, under that version's rules, in the transaction that adds to them.
+    if (version === 1) new Ledger(database, keys.mac, FIRST_SCHEMA).write(ADDED_TABLES, () => addTables(database));
     return assemble(database, keys, servingFrom);
   } catch (error) {
     database.close();
@@ -163,6 +167,7 @@ function assemble(database: Database, keys: StoreKeys, servingFrom: number | und
     resources: new SealedResources(database, ledger, keys.seal, id),
     policies: new StoredPolicies(table("policies")),
     references: new StoredReferences(table("reference_values")),
+    collateral: new StoredCollateral(table("collateral"), table("collateral_marks"), ledger),
     sessions: new SqliteSessions(database),
     nonces: new SqliteSpentOnce(database, "nonces"),
     tokenIds: new SqliteSpentOnce(database, "token_ids"),

@@ -1,4 +1,5 @@
 import type { ErrorId, JsonValue } from "../../../system/index.ts";
+import type { CollateralShelf } from "../../../tee/tdx/index.ts";
 
 /** Whether a store may ever meet simulated platforms. Chosen at `init`, for ever (security.md I11). */
 export type World = "production" | "simulated";
@@ -52,6 +53,12 @@ export interface References {
   delete(name: string): Promise<boolean>;
   /** @returns every value, also expired ones, by name */
   all(): Promise<ReadonlyMap<string, ReferenceValue>>;
+}
+
+/** Collateral and its high-water marks. */
+export interface KeptCollateral extends CollateralShelf {
+  /** @returns the latest date that a manufacturer put on anything that was seen, seconds since 1970; 0 where nothing was (security.md I15) */
+  newestIssue(): Promise<number>;
 }
 
 /** What an attested session keeps (security.md I3). */
@@ -135,6 +142,8 @@ export interface Store {
   readonly resources: Resources;
   readonly policies: Policies;
   readonly references: References;
+  /** what the manufacturer says about platforms, and how new it was at the newest (security.md I14) */
+  readonly collateral: KeptCollateral;
   readonly sessions: Sessions;
   readonly nonces: SpentOnce;
   readonly tokenIds: SpentOnce;

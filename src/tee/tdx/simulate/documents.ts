@@ -8,7 +8,8 @@ import type { SimulatedKnobs } from "./knobs.ts";
 export const QE_MR_SIGNER: Uint8Array = new Uint8Array(32).fill(0xab);
 export const QE_PROD_ID = 2;
 
-const EVALUATION_NUMBER = 20;
+/** The only one that simulated collateral is of. */
+export const SIMULATED_EVALUATION_NUMBER = 20;
 const RECENT = "2025-08-13T00:00:00Z";
 const OLD = "2024-03-13T00:00:00Z";
 
@@ -64,7 +65,7 @@ function tcbInfoOf({ platformStatus, moduleStatus }: SimulatedKnobs, dates: Date
     fmspc: SIMULATED_FMSPC.toHex(),
     pceId: SIMULATED_PCE_ID.toHex(),
     tcbType: 0,
-    tcbEvaluationDataNumber: EVALUATION_NUMBER,
+    tcbEvaluationDataNumber: SIMULATED_EVALUATION_NUMBER,
     tdxModule: MODULE_SIGNER,
     tdxModuleIdentities: [{ id: "TDX_01", ...MODULE_SIGNER, tcbLevels: componentLevels([7, 5], moduleStatus, "INTEL-SA-90001") }],
     tcbLevels: [
@@ -88,7 +89,7 @@ function qeIdentityOf({ qeStatus }: SimulatedKnobs, dates: Dates) {
     id: "TD_QE",
     version: 2,
     ...dates,
-    tcbEvaluationDataNumber: EVALUATION_NUMBER,
+    tcbEvaluationDataNumber: SIMULATED_EVALUATION_NUMBER,
     miscselect: "00000000",
     miscselectMask: "FFFFFFFF",
     attributes: `11${"00".repeat(15)}`,

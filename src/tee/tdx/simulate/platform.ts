@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { certificatePem } from "../../../crypto/index.ts";
 import { CaiError } from "../../../system/index.ts";
-import { formatBundle } from "../collateral.ts";
+import { type Collateral, formatBundle } from "../collateral.ts";
 import { ENCLAVE_REPORT_FIELDS, ENCLAVE_REPORT_SIZE } from "../enclave-report.ts";
 import { u16, u32, writeFields } from "../layout.ts";
 import { ATTESTATION_KEY_P256, CERTIFICATION, HEADER_FIELDS, HEADER_SIZE, QE_VENDOR_ID, TEE_TYPE } from "../quote.ts";
@@ -76,9 +76,14 @@ export class SimulatedPlatform {
     return new SimulatedPlatform(seed, now, { ...DEFAULT_KNOBS, ...knobs });
   }
 
+  /** The platform's collateral, issued when the platform says that it is now. */
+  collateral(): Collateral {
+    return makeCollateral(this.#certificates, this.#knobs, this.#now);
+  }
+
   /** The platform's collateral as a bundle (tdx.md §2.9, form 1). */
   bundle(): string {
-    return formatBundle(makeCollateral(this.#certificates, this.#knobs, this.#now));
+    return formatBundle(this.collateral());
   }
 
   /** A signed quote. @throws CaiError `tdx.report-data-length` where the report data are not 64 bytes */

@@ -8,12 +8,12 @@ import { lockData, masterKeyPath, openStore, type Store } from "../../../../src/
 import { Ledger } from "../../../../src/roles/trustee/store/ledger.ts";
 import { MacedTable } from "../../../../src/roles/trustee/store/maced-table.ts";
 import { readMasterKey } from "../../../../src/roles/trustee/store/master-key.ts";
-import { COVERED_TABLES } from "../../../../src/roles/trustee/store/schema.ts";
+import { SCHEMA } from "../../../../src/roles/trustee/store/schema.ts";
 import { idOf, scratchData } from "../scratch.ts";
 
 const TAMPERED = "store.record-tampered";
 const NOW = 1_800_000_000;
-const COVERED = ["head", ...COVERED_TABLES];
+const COVERED = ["head", ...SCHEMA.covered];
 const isRoot = process.geteuid?.() === 0;
 let dataDir: string;
 let remove: () => void;

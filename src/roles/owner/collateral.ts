@@ -1,0 +1,120 @@
+import { readFileSync } from "node:fs";
+import { CaiError, type FlagSpec, formatTable, readTextFile } from "../../system/index.ts";
+import type { TrustAnchor } from "../../tee/index.ts";
+import {
+  authenticateCollateral,
+  builtInAnchors,
+  type CollateralAccess,
+  type CollateralOrigin,
+  type CollateralSummary,
+  collateralClient,
+  configuredOrigins,
+  type FileSet,
+  type LabelledSet,
+  loadAnchors,
+  metadataClient,
+  parseCollateralFile,
+  VerificationCache,
+} from "../../tee/tdx/index.ts";
+
+/** The root of a simulated platform, whose collateral is to count as signed. */
+export const ANCHOR_FLAG = {
+  kind: "text",
+  value: "FILE",
+  about: "the root certificate of a simulated platform, to take its collateral besides real ones",
+  commandLineOnly: true,
+} as const satisfies FlagSpec;
+
+/** @returns the built-in roots, and the simulated one that is named. @throws CaiError `cli.input-unreadable`, `tdx.anchor-refused` */
+export function collateralAnchors(path: string | undefined): readonly TrustAnchor[] {
+  if (path === undefined) return builtInAnchors();
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new CaiError("cli.input-unreadable", `cannot read ${path}`, { got: (error as NodeJS.ErrnoException).code ?? String(error) });
+  }
+  return [...builtInAnchors(), loadAnchors(bytes, true)];
+}
+
+/** Where this machine gets collateral. @throws CaiError `cli.setting-invalid` */
+export function localOrigins(list: string | undefined): Promise<readonly CollateralOrigin[]> {
+  const readFile = (path: string): string | undefined => {
+    try {
+      return readTextFile(path);
+    } catch (error) {
+      if (error instanceof CaiError) return undefined;
+      throw error;
+    }
+  };
+  return configuredOrigins(list, { environment: process.env, readFile, metadata: metadataClient() }).resolve();
+}
+
+/** What getting collateral takes on this machine. */
+export function localAccess(
+  options: Pick<CollateralAccess, "anchors" | "update" | "signal"> & { readonly timeoutSeconds: number; readonly ca: string | undefined },
+): CollateralAccess {
+  const { timeoutSeconds, ca, ...rest } = options;
+  return {
+    ...rest,
+    client: collateralClient({ timeoutSeconds, ...(ca !== undefined && { ca: readTextFile(ca) }) }),
+    readFile: (path) => parseCollateralFile(readTextFile(path)),
+    now,
+    cache: new VerificationCache(),
+  };
+}
+
+/** Seconds since 1970. */
+export const now = (): number => Math.floor(Date.now() / 1000);
+
+/** What a file of collateral holds: the sets that the manufacturer signed, and why others do not count. */
+export interface CheckedFile {
+  readonly sets: readonly LabelledSet[];
+  readonly refused: readonly CaiError[];
+}
+
+/** Verifies each set of a file under the anchors. */
+export function checkSets(sets: readonly FileSet[], anchors: readonly TrustAnchor[], path: string): CheckedFile {
+  const cache = new VerificationCache();
+  const good: LabelledSet[] = [];
+  const refused: CaiError[] = [];
+  for (const { collateral, about, update = "standard" } of sets) {
+    try {
+      const facts = authenticateCollateral(collateral, about?.tee ?? "tdx", anchors, cache);
+      good.push({ collateral, facts, update, origin: path, fetched: facts.tcbInfo.issued });
+    } catch (error) {
+      refused.push(CaiError.from(error));
+    }
+  }
+  return { sets: good, refused };
+}
+
+const DAY = 86_400;
+
+/** Sets as a table for a terminal. */
+export function summaryTable(rows: readonly CollateralSummary[]): string {
+  if (rows.length === 0) return "no collateral";
+  const head = ["TEE", "FMSPC", "CA", "EDITION", "TCB-R", "TCB DATE", "ISSUED", "EXPIRES", "FROM"];
+  const lines = rows.map((row) => [
+    row.simulated ? `${row.tee} (simulated)` : row.tee,
+    row.fmspc,
+    row.ca,
+    `${row.update}`,
+    row.tcb_evaluation_number === row.qe_evaluation_number
+      ? `${row.tcb_evaluation_number}`
+      : `${row.tcb_evaluation_number}/${row.qe_evaluation_number}`,
+    row.tcb_date.slice(0, 10),
+    `${row.issued.slice(0, 10)} (${daysOf(row.age_seconds)})`,
+    row.expired ? `${row.expires} EXPIRED` : row.expires,
+    row.origin,
+  ]);
+  const problems = rows.flatMap(({ tee, fmspc, problem }) =>
+    problem === undefined ? [] : [`${tee} ${fmspc} could not be renewed: ${problem}`],
+  );
+  return [formatTable([head, ...lines]), ...problems].join("\n");
+}
+
+function daysOf(seconds: number): string {
+  const days = Math.floor(seconds / DAY);
+  return days === 1 ? "1 day" : `${days} days`;
+}

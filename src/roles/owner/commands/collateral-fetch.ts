@@ -1,0 +1,108 @@
+import { CaiError, defineVerb } from "../../../system/index.ts";
+import {
+  type CollateralRequest,
+  collateralFor,
+  formatCollateralFile,
+  type LabelledSet,
+  obtainCollateral,
+  parseCollateralUpdate,
+  readQuote,
+  summarizeCollateral,
+} from "../../../tee/tdx/index.ts";
+import { ANCHOR_FLAG, collateralAnchors, localAccess, localOrigins, now, summaryTable } from "../collateral.ts";
+import { readInput } from "../input.ts";
+import { writeWholeFile } from "../whole-file.ts";
+
+const MAX_QUOTE = 8 * 1024 * 1024;
+
+export default defineVerb({
+  path: "collateral fetch",
+  description:
+    "Gets what the manufacturer says about a kind of platform (TCB info, QE identity, revocation lists) and saves it as one file, which trustees and `cai verify` read.\nOnly what the manufacturer signed is saved. A file that is there is replaced.",
+  positionals: [
+    { name: "QUOTE", about: "a quote of the platform, binary or as evidence in JSON; `-` reads standard input", optional: true },
+  ],
+  flags: {
+    fmspc: { kind: "text", value: "HEX,…", about: "kinds of platforms instead of a quote, 12 hex digits each", commandLineOnly: true },
+    tee: { kind: "text", value: "TEE", oneOf: ["tdx", "sgx"], default: "tdx", about: "with --fmspc: tdx or sgx", commandLineOnly: true },
+    "pck-ca": {
+      kind: "text",
+      value: "CA",
+      oneOf: ["platform", "processor"],
+      default: "platform",
+      about: "with --fmspc: the authority that certified the machines, platform or processor",
+      commandLineOnly: true,
+    },
+    source: {
+      kind: "text",
+      value: "LIST",
+      about: "intel, alibaba, alibaba:REGION, http(s) addresses, files; by default what this machine is set up for, else intel",
+      commandLineOnly: true,
+    },
+    "source-ca": {
+      kind: "text",
+      value: "FILE",
+      about: "certificate authorities (PEM) of sources that are given by address, instead of the built-in ones",
+      commandLineOnly: true,
+    },
+    update: {
+      kind: "text",
+      value: "EDITION",
+      default: "standard",
+      about: "standard, early, or a TCB evaluation number",
+      commandLineOnly: true,
+    },
+    timeout: { kind: "number", value: "SECONDS", min: 1, max: 600, default: 60, about: "of one request", commandLineOnly: true },
+    "trust-anchor": ANCHOR_FLAG,
+    output: { kind: "text", value: "FILE", short: "o", about: "where to save it; standard output by default", commandLineOnly: true },
+  },
+  examples: [
+    { about: "for the machine that made a quote", line: "cai collateral fetch quote.bin -o collateral.json" },
+    {
+      about: "for two kinds of platforms, from a service of your own, else from Intel",
+      line: "cai collateral fetch --fmspc 90c06f000000,b0c06f000000 --source https://pccs.example:8081,intel -o collateral.json",
+    },
+  ],
+  exits: { 3: "no source has any for this platform, or what it has is not signed by the manufacturer", 4: "no source could be reached" },
+  async run({ positionals: [quote], flags, print, signal }) {
+    const anchors = collateralAnchors(flags["trust-anchor"]);
+    const update = parseCollateralUpdate(flags.update);
+    const wanted =
+      quote === undefined
+        ? parseFmspcs(flags.fmspc).map((fmspc) => ({ tee: teeOf(flags.tee), fmspc, ca: authorityOf(flags["pck-ca"]) }))
+        : [await requestOf(quote, flags.fmspc, anchors)];
+    const origins = await localOrigins(flags.source);
+    const access = localAccess({ anchors, update, signal, timeoutSeconds: flags.timeout, ca: flags["source-ca"] });
+    const sets: LabelledSet[] = [];
+    for (const request of wanted) sets.push({ ...(await obtainCollateral(origins, request, access)), update, fetched: now() });
+    const text = formatCollateralFile(sets);
+    if (flags.output === undefined) {
+      print(JSON.parse(text), text.trimEnd());
+      return;
+    }
+    writeWholeFile(flags.output, text);
+    const rows = sets.map((set) => summarizeCollateral(set, now()));
+    print({ file: flags.output, collateral: rows }, `saved in ${flags.output}\n${summaryTable(rows)}`);
+  },
+});
+
+async function requestOf(
+  path: string,
+  fmspc: string | undefined,
+  anchors: Parameters<typeof collateralFor>[1],
+): Promise<CollateralRequest> {
+  if (fmspc !== undefined) throw usage();
+  return collateralFor(readQuote(await readInput(path, MAX_QUOTE)), anchors, now());
+}
+
+function parseFmspcs(list: string | undefined): string[] {
+  if (list === undefined) throw usage();
+  return list.split(",").map((text) => {
+    if (/^[0-9a-f]{12}$/i.test(text.trim())) return text.trim().toLowerCase();
+    throw new CaiError("cli.setting-invalid", `--fmspc cannot be ${JSON.stringify(text)}`, { expected: "12 hex digits", got: text });
+  });
+}
+
+const usage = (): CaiError => new CaiError("cli.usage", "give either QUOTE or --fmspc", { hint: "cai collateral fetch --help" });
+const teeOf = (text: string): "tdx" | "sgx" => (text === "sgx" ? "sgx" : "tdx");
+const authorityOf = (text: string): "platform" | "processor" => (text === "processor" ? "processor" : "platform");
