@@ -6,7 +6,7 @@ import { coloursFor } from "../colours.ts";
 import { readInput } from "../input.ts";
 import { parseReferences } from "../references.ts";
 import { readSource } from "../source.ts";
-import { MAX_EVIDENCE, readEvidenceInput } from "../verify/evidence-input.ts";
+import { MAX_EVIDENCE } from "../verify/evidence-input.ts";
 import { type Demands, judge } from "../verify/judgement.ts";
 import { judgementJson } from "../verify/judgement-json.ts";
 import { judgementText } from "../verify/judgement-text.ts";
@@ -126,8 +126,7 @@ export default defineVerb({
     ];
     if (fromStdin.filter((each) => each === "-").length > 1) throw usage("standard input can be read once only");
     const demands = await readDemands(flags);
-    const input = readEvidenceInput(await readSource(source, MAX_EVIDENCE, signal));
-    const judgement = await judge(input, demands);
+    const judgement = await judge(await readSource(source, MAX_EVIDENCE, signal), demands);
     print(judgementJson(judgement), judgementText(judgement, coloursFor(process.stdout, process.env)));
     if (judgement.error !== undefined) throw judgement.error;
   },

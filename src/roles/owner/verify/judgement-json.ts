@@ -20,7 +20,7 @@ export function judgementJson({ now, input, checks, claims, level, appraisal, re
     // Rejected evidence reaches no level, whatever was measured.
     level: error === undefined ? (level ?? null) : null,
     verified_at: isoTime(now),
-    input: input.form,
+    input: input?.form ?? null,
     tcb_status: members["tcb_status"] ?? standing["status"] ?? null,
     tcb_date: members["tcb_date"] ?? null,
     advisory_ids: members["advisory_ids"] ?? [],

@@ -22,7 +22,10 @@ const MEASUREMENT_PLACES: readonly (readonly string[])[] = [["quote", "body"], [
 export function judgementText(judgement: Judgement, colours: Colours): string {
   const { now, input, checks, references } = judgement;
   const sections: Section[] = [
-    { title: "Evidence", rows: [...evidenceRows(judgement), ["judged at", isoTime(now)], ["given as", input.form]] },
+    {
+      title: "Evidence",
+      rows: [...evidenceRows(judgement), ["judged at", isoTime(now)], ["given as", input?.form ?? "a form that is not known"]],
+    },
     ...certificateSections(checks),
     { title: "Revocation lists and signed documents", rows: documentRows(checks) },
     ...levelSections(checks),
@@ -33,10 +36,10 @@ export function judgementText(judgement: Judgement, colours: Colours): string {
   return `${formatSections(sections)}\n\n${verdictText(judgement, colours)}`;
 }
 
-function evidenceRows({ input: { evidence }, checks, claims }: Judgement): string[][] {
+function evidenceRows({ input, checks, claims }: Judgement): string[][] {
   const format = checks.find(({ id }) => id.endsWith(".quote-format"));
   const platform = factsOf(checks, "pck-chain");
-  const rows = [["quote", `${format?.got ?? "not readable"}, ${evidence.quote.length} bytes`]];
+  const rows = input === undefined ? [] : [["quote", `${format?.got ?? "not readable"}, ${input.evidence.quote.length} bytes`]];
   for (const [label, member] of [
     ["FMSPC", "fmspc"],
     ["PPID", "ppid"],

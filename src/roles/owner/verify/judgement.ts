@@ -2,7 +2,7 @@ import { type Appraisal, type AssuranceLevel, appraise, assurance, type FloorHit
 import { CaiError, type ErrorId, type JsonObject } from "../../../system/index.ts";
 import type { Claims, TrustAnchor } from "../../../tee/index.ts";
 import { type Check, CheckReport, type CollateralSource, type TcbStatus, verifyEvidence } from "../../../tee/tdx/index.ts";
-import type { EvidenceInput } from "./evidence-input.ts";
+import { type EvidenceInput, readEvidenceInput } from "./evidence-input.ts";
 import { compareReferences, type ReferenceDiff } from "./reference-diff.ts";
 
 /** What evidence is verified with and what it is held against. */
@@ -27,7 +27,8 @@ export interface Demands {
 /** The outcome of a verification, with everything that was looked at. */
 export interface Judgement {
   readonly now: number;
-  readonly input: EvidenceInput;
+  /** absent where the evidence is of no form that is known */
+  readonly input?: EvidenceInput;
   /** the verifier's steps, then what the policy asks */
   readonly checks: readonly Check[];
   /** absent where the evidence is not authentic or current */
@@ -43,11 +44,21 @@ export interface Judgement {
  * Verifies evidence and holds it against a policy: the verifier's every step, the floor, the platform's standing, reference values, and a Rego
  * attestation policy where there is one. What rejects the evidence is part of the result.
  *
+ * @param bytes  the evidence in any form that {@link readEvidenceInput} knows
  * @throws CaiError for everything that is no rejection, for example collateral that cannot be read or fetched
  */
-export async function judge(input: EvidenceInput, demands: Demands): Promise<Judgement> {
-  const steps = new CheckReport();
+export async function judge(bytes: Uint8Array, demands: Demands): Promise<Judgement> {
   const { now, anchors, collateral, pckChain, reportData, initData } = demands;
+  let input: EvidenceInput;
+  try {
+    input = readEvidenceInput(bytes);
+  } catch (error) {
+    const refused = rejection(error);
+    const { id, expected, got } = refused;
+    const check = { id: "tdx.evidence", what: "form of the evidence", ok: false, error: id, expected: expected ?? "", got: got ?? "" };
+    return { now, checks: [check], error: refused };
+  }
+  const steps = new CheckReport();
   const expected = { ...(reportData && { reportData }), ...(initData && { initData: initData.digest }) };
   const options = { now, anchors, collateral, expired: "reject", steps, ...(pckChain !== undefined && { pckChain }) } as const;
   let claims: Claims;
