@@ -106,9 +106,9 @@ class PolicyChecks {
   readonly checks: Check[] = [];
   error: CaiError | undefined;
 
-  add(id: ErrorId, what: string, ok: boolean, expected: string, got: string): void {
+  add(id: ErrorId, what: string, ok: boolean, expected: string, got: string, hint?: string): void {
     this.checks.push({ id, what, ok, expected, got, ...(!ok && { error: id }) });
-    if (!ok) this.error ??= new CaiError(id, `${what}: expected ${expected}, got ${got}`, { expected, got });
+    if (!ok) this.error ??= new CaiError(id, `${what}: expected ${expected}, got ${got}`, { expected, got, ...(hint && { hint }) });
   }
 }
 
@@ -121,13 +121,9 @@ function checkFloor(claims: Claims, { allowSimulated, reportData }: Demands, pol
   const hits = floor({ ...facts, fresh: "none", purpose: "appraisal" });
   const missed = (id: ErrorId): boolean => hits.some((hit) => hit.id === id);
   const platform = claims.simulated ? "a simulated platform" : "a real platform";
-  policy.add(
-    "policy.simulated",
-    "the platform",
-    !missed("policy.simulated"),
-    allowSimulated ? "any platform" : "a real platform",
-    platform,
-  );
+  const wanted = allowSimulated ? "any platform" : "a real platform";
+  const hint = "--allow-simulated takes it, where that is what you want to try out";
+  policy.add("policy.simulated", "the platform", !missed("policy.simulated"), wanted, platform, hint);
   policy.add("policy.debug", "debug attributes", !missed("policy.debug"), "none", debug ? "one that is set" : "none");
   for (const { id, message } of hits) {
     if (id !== "policy.simulated" && id !== "policy.debug") policy.add(id, "floor", false, "no hit", message);
