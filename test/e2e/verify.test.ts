@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Attempt, attemptsOf, type Case, expectations, firstWord, load } from "../tee/tdx/expectations.ts";
-import { haveVectors, vector, vectorPath } from "../tee/tdx/testing.ts";
+import { changed, haveVectors, vector, vectorPath } from "../tee/tdx/testing.ts";
 import { CAI, cai, caiJson, removeScratch, scratch } from "./cai.ts";
 
 setDefaultTimeout(120_000);
@@ -167,6 +167,22 @@ describe.skipIf(!haveVectors)("the same quote", () => {
     const reportData = quote().subarray(568, 632).toHex();
     expectStatus(await verify(vectorPath(base().quote), ...how(), "--report-data", reportData), "UpToDate", undefined);
     expectRejected(await verify(vectorPath(base().quote), ...how(), "--report-data", "00"), "report-data-mismatch");
+  });
+
+  test("is held to an event log, in the evidence or beside it", async () => {
+    const cos = expectations!.positives.find(({ name }) => name === "google-cos113")!;
+    const log = vector("ccel/cos113.bin");
+    const judged = ["--collateral", vectorPath(cos.collateral), "--at", `${cos.unix}`];
+    const evidence = (bytes: Uint8Array) => file(JSON.stringify({ quote: vector(cos.quote).toBase64(), cc_eventlog: bytes.toBase64() }));
+    expectStatus(await verify(vectorPath(cos.quote), ...judged, "--event-log", file(log)), "UpToDate", undefined);
+    expectStatus(await verify(evidence(log), ...judged), "UpToDate", undefined);
+    const altered = changed(log, (copy) => copy.set([copy[90]! ^ 1], 90));
+    expectRejected(await verify(vectorPath(cos.quote), ...judged, "--event-log", file(altered)), "event-log-mismatch");
+    expectRejected(await verify(evidence(altered.subarray(0, 100)), ...judged), "event-log-malformed");
+    const twice = await cai(["verify", evidence(log), ...judged, "--event-log", file(log)]);
+    expect([twice.status, twice.stderr.includes("cli.usage")]).toEqual([2, true]);
+    const report = await cai(["verify", evidence(log), ...judged]);
+    expect(report.stdout).toMatch(/RTMR1 +7 events +5 with data that their digest proves/);
   });
 
   test("makes a report for a person, with the verdict last and the error for programs on the other stream", async () => {

@@ -12,6 +12,8 @@ export interface Demands {
   readonly anchors: readonly TrustAnchor[];
   readonly collateral: CollateralSource;
   readonly pckChain?: string;
+  /** a log that came beside the evidence */
+  readonly eventLog?: Uint8Array;
   /** 64 bytes */
   readonly reportData?: Uint8Array;
   readonly runtimeData?: JsonObject;
@@ -51,7 +53,7 @@ export async function judge(bytes: Uint8Array, demands: Demands): Promise<Judgem
   const { now, anchors, collateral, pckChain, reportData, initData } = demands;
   let input: EvidenceInput;
   try {
-    input = readEvidenceInput(bytes);
+    input = withEventLog(readEvidenceInput(bytes), demands.eventLog);
   } catch (error) {
     const refused = rejection(error);
     const { id, expected, got } = refused;
@@ -66,6 +68,9 @@ export async function judge(bytes: Uint8Array, demands: Demands): Promise<Judgem
     claims = await verifyEvidence(input.evidence, expected, options);
   } catch (error) {
     return { now, input, checks: steps.checks, error: rejection(error) };
+  }
+  if (claims.tee !== "tdx" && demands.eventLog !== undefined) {
+    throw new CaiError("cli.usage", "an SGX quote has no registers that an event log leads to", { expected: "no --event-log" });
   }
   const policy = new PolicyChecks();
   const references = demands.references && compareReferences(claims.tee, claims.members, demands.references);
@@ -84,6 +89,13 @@ export async function judge(bytes: Uint8Array, demands: Demands): Promise<Judgem
     ...(references && { references }),
     ...(policy.error && { error: policy.error }),
   };
+}
+
+function withEventLog(input: EvidenceInput, eventLog: Uint8Array | undefined): EvidenceInput {
+  if (eventLog === undefined) return input;
+  if (input.evidence.eventLog !== undefined)
+    throw new CaiError("cli.usage", "the evidence has an event log of its own, beside --event-log");
+  return { ...input, evidence: { ...input.evidence, eventLog } };
 }
 
 /** @returns the error where it is a verdict on the evidence. @throws any other */
