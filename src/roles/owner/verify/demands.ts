@@ -82,6 +82,8 @@ export async function readDemands(source: string, settings: VerifySettings, now:
   const fromInput = [source, ...FILE_FLAGS.map((flag) => settings[flag]), ...settings["trust-anchor"]];
   if (fromInput.filter((each) => each === "-").length > 1) throw usage("standard input can be read once only");
   if (settings.collateral === undefined) throw usage("there is no collateral to judge the platform by", "--collateral FILE");
+  const at = settings.at === undefined ? now : parseTime(settings.at);
+  const acceptStatus = settings["accept-status"] === undefined ? undefined : parseStatuses(settings["accept-status"]);
   const read = (flag: FileFlag): Promise<string> | undefined => {
     const path = settings[flag];
     return path === undefined ? undefined : readText(path, flag === "policy" ? MAX_POLICY : MAX_FILE);
@@ -96,7 +98,7 @@ export async function readDemands(source: string, settings: VerifySettings, now:
   const policyText = await read("policy");
   const referenceText = await read("references");
   return {
-    now: settings.at === undefined ? now : parseTime(settings.at),
+    now: at,
     anchors: await readAnchors(settings["trust-anchor"], settings["only-anchor"]),
     collateral: () => collateral,
     allowSimulated: settings["allow-simulated"],
@@ -105,7 +107,7 @@ export async function readDemands(source: string, settings: VerifySettings, now:
     ...(runtimeData && { runtimeData }),
     ...(initText !== undefined && { initData: readInitData(initText) }),
     ...(eventLog && { eventLog }),
-    ...(settings["accept-status"] !== undefined && { acceptStatus: parseStatuses(settings["accept-status"]) }),
+    ...(acceptStatus && { acceptStatus }),
     ...(policyText !== undefined && { policy: { name: basename(settings.policy!), text: policyText } }),
     ...(referenceText !== undefined && { references: parseReferences(referenceText, settings.references!) }),
   };

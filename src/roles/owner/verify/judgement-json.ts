@@ -55,10 +55,11 @@ export const isoTime = (seconds: number): string => new Date(seconds * 1000).toI
 const checkJson = (check: Check): JsonObject => ({ ...check });
 
 function referencesJson({ equal, differ, missing, notCompared }: ReferenceDiff): JsonObject {
-  const compared = ({ name, allowed, measured }: Compared): { [member: string]: JsonValue } => ({
+  const compared = ({ name, allowed, measured, labelled }: Compared): { [member: string]: JsonValue } => ({
     name,
     allowed,
     ...(measured !== undefined && { measured }),
+    ...(labelled && { labelled }),
   });
   return {
     equal: equal.map(compared),

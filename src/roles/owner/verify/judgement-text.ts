@@ -167,7 +167,7 @@ function referenceSections({ equal, differ, missing, notCompared }: ReferenceDif
     {
       title: "Reference values",
       rows: [
-        ...equal.map(({ name }) => ["equal", name]),
+        ...equal.map(({ name, labelled }) => ["equal", name, labelled ? "by what the log calls it, which nothing proves" : ""]),
         ...differ.flatMap(({ name, measured, allowed }) => [
           ["DIFFERS", name, `measured ${valueText(measured ?? null)}`],
           ["", "", `allowed  ${valueText(allowed)}`],

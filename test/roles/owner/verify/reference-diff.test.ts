@@ -38,6 +38,18 @@ describe("reference values beside evidence", () => {
     expect(names(diff.differ)).toEqual(["sgx.attributes.flags"]);
   });
 
+  test("of parts of the boot are held to every digest that the log calls so, and marked as its word", () => {
+    const labelled = { ...members, unproved_labels: { kernel: ["k1"], kernel_cmdline: ["c1", "c2"] } };
+    const diff = compareReferences("tdx", labelled, {
+      "measurement.kernel.SHA-384": ["k0", "k1"],
+      "measurement.kernel_cmdline.SHA384": ["c1"],
+      "measurement.initrd.SHA-384": ["i1"],
+    });
+    expect(diff.equal).toEqual([{ name: "measurement.kernel.SHA-384", allowed: ["k0", "k1"], measured: ["k1"], labelled: true }]);
+    expect(diff.differ).toMatchObject([{ name: "measurement.kernel_cmdline.SHA384", measured: ["c1", "c2"] }]);
+    expect(names(diff.missing)).toEqual(["measurement.initrd.SHA-384"]);
+  });
+
   test("never reach what an object inherits", () => {
     const diff = compareReferences("tdx", members, { "tdx.constructor": ["x"], "tdx.__proto__": ["x"], "tdx.mr_td.length": [2] });
     expect(names(diff.missing)).toContain("tdx.constructor");
