@@ -20,6 +20,7 @@ const vectors = resolve(import.meta.dir, "../../..", process.env["CAI_VECTORS"] 
 export const haveVectors = existsSync(vectors);
 if (!haveVectors) console.warn(`no TDX vectors at ${vectors}: their tests are skipped`);
 export const vector = (path: string): Uint8Array => readFileSync(`${vectors}/${path}`);
+export const vectorPath = (path: string): string => `${vectors}/${path}`;
 export const vectorText = (path: string): string => readFileSync(`${vectors}/${path}`, "utf8");
 
 /** A copy of `bytes` with one change made to it. */

@@ -20,7 +20,7 @@ export function judgementJson({ now, input, checks, claims, level, appraisal, re
     // Rejected evidence reaches no level, whatever was measured.
     level: error === undefined ? (level ?? null) : null,
     verified_at: isoTime(now),
-    input: input.form,
+    input: input?.form ?? null,
     tcb_status: members["tcb_status"] ?? standing["status"] ?? null,
     tcb_date: members["tcb_date"] ?? null,
     advisory_ids: members["advisory_ids"] ?? [],
@@ -55,10 +55,11 @@ export const isoTime = (seconds: number): string => new Date(seconds * 1000).toI
 const checkJson = (check: Check): JsonObject => ({ ...check });
 
 function referencesJson({ equal, differ, missing, notCompared }: ReferenceDiff): JsonObject {
-  const compared = ({ name, allowed, measured }: Compared): { [member: string]: JsonValue } => ({
+  const compared = ({ name, allowed, measured, labelled }: Compared): { [member: string]: JsonValue } => ({
     name,
     allowed,
     ...(measured !== undefined && { measured }),
+    ...(labelled && { labelled }),
   });
   return {
     equal: equal.map(compared),

@@ -1,5 +1,6 @@
 import type { AssuranceLevel } from "../../../policy/index.ts";
 import { type JsonObject, type JsonValue, printable } from "../../../system/index.ts";
+import { eventLogRows, parseEventLog, REGISTER_INDEXES, SHA384 } from "../../../tee/eventlog/index.ts";
 import type { Check } from "../../../tee/tdx/index.ts";
 import type { Colours } from "../colours.ts";
 import { formatSections, memberRows, type Section, valueText } from "../report.ts";
@@ -22,21 +23,25 @@ const MEASUREMENT_PLACES: readonly (readonly string[])[] = [["quote", "body"], [
 export function judgementText(judgement: Judgement, colours: Colours): string {
   const { now, input, checks, references } = judgement;
   const sections: Section[] = [
-    { title: "Evidence", rows: [...evidenceRows(judgement), ["judged at", isoTime(now)], ["given as", input.form]] },
+    {
+      title: "Evidence",
+      rows: [...evidenceRows(judgement), ["judged at", isoTime(now)], ["given as", input?.form ?? "a form that is not known"]],
+    },
     ...certificateSections(checks),
     { title: "Revocation lists and signed documents", rows: documentRows(checks) },
     ...levelSections(checks),
     { title: "Measurements", rows: measurementRows(judgement) },
+    ...eventLogSections(judgement),
     ...(references === undefined ? [] : referenceSections(references)),
     { title: "Checks", rows: checks.map(checkRow) },
   ];
   return `${formatSections(sections)}\n\n${verdictText(judgement, colours)}`;
 }
 
-function evidenceRows({ input: { evidence }, checks, claims }: Judgement): string[][] {
+function evidenceRows({ input, checks, claims }: Judgement): string[][] {
   const format = checks.find(({ id }) => id.endsWith(".quote-format"));
   const platform = factsOf(checks, "pck-chain");
-  const rows = [["quote", `${format?.got ?? "not readable"}, ${evidence.quote.length} bytes`]];
+  const rows = input === undefined ? [] : [["quote", `${format?.got ?? "not readable"}, ${input.evidence.quote.length} bytes`]];
   for (const [label, member] of [
     ["FMSPC", "fmspc"],
     ["PPID", "ppid"],
@@ -125,12 +130,44 @@ function measurementRows({ claims }: Judgement): string[][] {
   return [...rows, ...memberRows({ td_attributes: claims.members["td_attributes"] ?? {} })];
 }
 
+/** The log in short; `cai inspect` shows it record by record. */
+function eventLogSections({ claims, input }: Judgement): Section[] {
+  const bytes = input?.evidence.eventLog;
+  const measured = claims?.members["measured"] as JsonObject | undefined;
+  if (bytes === undefined || measured === undefined) return [];
+  const rows = eventLogRows(parseEventLog(bytes), SHA384);
+  const registers = REGISTER_INDEXES.map((index) => {
+    const own = rows.filter(({ register, data }) => register === index && data !== "not measured");
+    const proved = own.filter(({ data }) => data === "proved").length;
+    return [`RTMR${index - 1}`, `${own.length} events`, `${proved} with data that their digest proves`];
+  });
+  const secureBoot = measured["secure_boot"];
+  const runtime = measured["runtime_events"];
+  return [
+    {
+      title: "Event log, which leads to the registers",
+      rows: registers,
+      after: [
+        `secure boot: ${secureBoot === undefined ? "not told" : secureBoot === true ? "on" : "off"}`,
+        ...(Array.isArray(runtime)
+          ? runtime.map(
+              (event) =>
+                `runtime event: ${Object.values(event as JsonObject)
+                  .map(valueText)
+                  .join(" ")}`,
+            )
+          : []),
+      ],
+    },
+  ];
+}
+
 function referenceSections({ equal, differ, missing, notCompared }: ReferenceDiff): Section[] {
   return [
     {
       title: "Reference values",
       rows: [
-        ...equal.map(({ name }) => ["equal", name]),
+        ...equal.map(({ name, labelled }) => ["equal", name, labelled ? "by what the log calls it, which nothing proves" : ""]),
         ...differ.flatMap(({ name, measured, allowed }) => [
           ["DIFFERS", name, `measured ${valueText(measured ?? null)}`],
           ["", "", `allowed  ${valueText(allowed)}`],

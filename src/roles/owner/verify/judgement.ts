@@ -2,7 +2,7 @@ import { type Appraisal, type AssuranceLevel, appraise, assurance, type FloorHit
 import { CaiError, type ErrorId, type JsonObject } from "../../../system/index.ts";
 import type { Claims, TrustAnchor } from "../../../tee/index.ts";
 import { type Check, CheckReport, type CollateralSource, type TcbStatus, verifyEvidence } from "../../../tee/tdx/index.ts";
-import type { EvidenceInput } from "./evidence-input.ts";
+import { type EvidenceInput, readEvidenceInput } from "./evidence-input.ts";
 import { compareReferences, type ReferenceDiff } from "./reference-diff.ts";
 
 /** What evidence is verified with and what it is held against. */
@@ -12,6 +12,8 @@ export interface Demands {
   readonly anchors: readonly TrustAnchor[];
   readonly collateral: CollateralSource;
   readonly pckChain?: string;
+  /** a log that came beside the evidence */
+  readonly eventLog?: Uint8Array;
   /** 64 bytes */
   readonly reportData?: Uint8Array;
   readonly runtimeData?: JsonObject;
@@ -27,7 +29,8 @@ export interface Demands {
 /** The outcome of a verification, with everything that was looked at. */
 export interface Judgement {
   readonly now: number;
-  readonly input: EvidenceInput;
+  /** absent where the evidence is of no form that is known */
+  readonly input?: EvidenceInput;
   /** the verifier's steps, then what the policy asks */
   readonly checks: readonly Check[];
   /** absent where the evidence is not authentic or current */
@@ -43,11 +46,21 @@ export interface Judgement {
  * Verifies evidence and holds it against a policy: the verifier's every step, the floor, the platform's standing, reference values, and a Rego
  * attestation policy where there is one. What rejects the evidence is part of the result.
  *
+ * @param bytes  the evidence in any form that {@link readEvidenceInput} knows
  * @throws CaiError for everything that is no rejection, for example collateral that cannot be read or fetched
  */
-export async function judge(input: EvidenceInput, demands: Demands): Promise<Judgement> {
-  const steps = new CheckReport();
+export async function judge(bytes: Uint8Array, demands: Demands): Promise<Judgement> {
   const { now, anchors, collateral, pckChain, reportData, initData } = demands;
+  let input: EvidenceInput;
+  try {
+    input = withEventLog(readEvidenceInput(bytes), demands.eventLog);
+  } catch (error) {
+    const refused = rejection(error);
+    const { id, expected, got } = refused;
+    const check = { id: "tdx.evidence", what: "form of the evidence", ok: false, error: id, expected: expected ?? "", got: got ?? "" };
+    return { now, checks: [check], error: refused };
+  }
+  const steps = new CheckReport();
   const expected = { ...(reportData && { reportData }), ...(initData && { initData: initData.digest }) };
   const options = { now, anchors, collateral, expired: "reject", steps, ...(pckChain !== undefined && { pckChain }) } as const;
   let claims: Claims;
@@ -55,6 +68,9 @@ export async function judge(input: EvidenceInput, demands: Demands): Promise<Jud
     claims = await verifyEvidence(input.evidence, expected, options);
   } catch (error) {
     return { now, input, checks: steps.checks, error: rejection(error) };
+  }
+  if (claims.tee !== "tdx" && demands.eventLog !== undefined) {
+    throw new CaiError("cli.usage", "an SGX quote has no registers that an event log leads to", { expected: "no --event-log" });
   }
   const policy = new PolicyChecks();
   const references = demands.references && compareReferences(claims.tee, claims.members, demands.references);
@@ -73,6 +89,13 @@ export async function judge(input: EvidenceInput, demands: Demands): Promise<Jud
     ...(references && { references }),
     ...(policy.error && { error: policy.error }),
   };
+}
+
+function withEventLog(input: EvidenceInput, eventLog: Uint8Array | undefined): EvidenceInput {
+  if (eventLog === undefined) return input;
+  if (input.evidence.eventLog !== undefined)
+    throw new CaiError("cli.usage", "the evidence has an event log of its own, beside --event-log");
+  return { ...input, evidence: { ...input.evidence, eventLog } };
 }
 
 /** @returns the error where it is a verdict on the evidence. @throws any other */
@@ -95,9 +118,9 @@ class PolicyChecks {
   readonly checks: Check[] = [];
   error: CaiError | undefined;
 
-  add(id: ErrorId, what: string, ok: boolean, expected: string, got: string): void {
+  add(id: ErrorId, what: string, ok: boolean, expected: string, got: string, hint?: string): void {
     this.checks.push({ id, what, ok, expected, got, ...(!ok && { error: id }) });
-    if (!ok) this.error ??= new CaiError(id, `${what}: expected ${expected}, got ${got}`, { expected, got });
+    if (!ok) this.error ??= new CaiError(id, `${what}: expected ${expected}, got ${got}`, { expected, got, ...(hint && { hint }) });
   }
 }
 
@@ -110,13 +133,9 @@ function checkFloor(claims: Claims, { allowSimulated, reportData }: Demands, pol
   const hits = floor({ ...facts, fresh: "none", purpose: "appraisal" });
   const missed = (id: ErrorId): boolean => hits.some((hit) => hit.id === id);
   const platform = claims.simulated ? "a simulated platform" : "a real platform";
-  policy.add(
-    "policy.simulated",
-    "the platform",
-    !missed("policy.simulated"),
-    allowSimulated ? "any platform" : "a real platform",
-    platform,
-  );
+  const wanted = allowSimulated ? "any platform" : "a real platform";
+  const hint = "--allow-simulated takes it, where that is what you want to try out";
+  policy.add("policy.simulated", "the platform", !missed("policy.simulated"), wanted, platform, hint);
   policy.add("policy.debug", "debug attributes", !missed("policy.debug"), "none", debug ? "one that is set" : "none");
   for (const { id, message } of hits) {
     if (id !== "policy.simulated" && id !== "policy.debug") policy.add(id, "floor", false, "no hit", message);

@@ -6,6 +6,8 @@ export interface Compared {
   readonly allowed: JsonValue;
   /** undefined where the evidence has no such claim */
   readonly measured: JsonValue | undefined;
+  /** true where only the event log says that the digests are of this part; whoever carried the log could name others so */
+  readonly labelled?: true;
 }
 
 /** What reference values say of evidence, name by name. */
@@ -43,6 +45,12 @@ export function compareReferences(tee: string, members: JsonObject, references: 
       notCompared.push({ name });
       continue;
     }
+    const labelled = labelledDigests(members, name);
+    if (labelled !== undefined) {
+      const kind = labelled.every((digest) => isAllowed(digest, allowed)) ? "equal" : "differ";
+      diff[kind].push({ name, allowed, measured: labelled, labelled: true });
+      continue;
+    }
     const measured = claimOf(members, name.startsWith(`${tee}.`) ? name.slice(tee.length + 1) : name);
     const kind = measured === undefined ? "missing" : isAllowed(measured, allowed) ? "equal" : "differ";
     diff[kind].push({ name, allowed, measured });
@@ -53,6 +61,13 @@ export function compareReferences(tee: string, members: JsonObject, references: 
     if (measured !== undefined && !Object.hasOwn(references, name)) notCompared.push({ name, measured });
   }
   return { ...diff, notCompared };
+}
+
+/** The digests that the event log says to be of a part of the boot, for names like `measurement.kernel.SHA-384` (trustee.md §5.7). */
+function labelledDigests(members: JsonObject, name: string): readonly JsonValue[] | undefined {
+  const label = /^measurement\.(\w+)\.SHA-?384$/.exec(name)?.[1];
+  const digests = label === undefined ? undefined : memberOf(members["unproved_labels"], label);
+  return Array.isArray(digests) && digests.length > 0 ? (digests as readonly JsonValue[]) : undefined;
 }
 
 /** Where a platform's claims stand: what the quote's body says, what its header says, and what was found out about it. */
