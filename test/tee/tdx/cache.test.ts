@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { VerificationCache } from "../../../src/tee/tdx/index.ts";
+import { Fingerprint, Fingerprints, VerificationCache } from "../../../src/tee/tdx/cache.ts";
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
@@ -32,7 +32,7 @@ describe("the verification cache", () => {
   });
 
   test("is bounded, and forgets first what was used longest ago", () => {
-    const cache = new VerificationCache(2);
+    const cache = new VerificationCache({ entries: 2 });
     let runs = 0;
     const run = (value: number) => cache.remember("a", [bytes(value)], () => ++runs);
     run(1);
@@ -42,5 +42,64 @@ describe("the verification cache", () => {
     expect(cache.size).toBe(2);
     expect(run(1)).toBe(1);
     expect(run(2)).toBe(4);
+  });
+
+  test("is bounded by the bytes that were verified, too", () => {
+    const cache = new VerificationCache({ bytes: 1000 });
+    const run = (value: number, size: number) => cache.remember("a", [new Uint8Array(size).fill(value)], () => value);
+    run(1, 400);
+    run(2, 400);
+    run(3, 400);
+    expect(cache.size).toBe(2);
+    run(4, 1001);
+    expect(cache.size).toBe(2);
+    run(5, 1000);
+    expect(cache.size).toBe(1);
+  });
+
+  test("keeps one kind whatever happens to another", () => {
+    const cache = new VerificationCache({ entries: 2 });
+    let runs = 0;
+    const document = () => cache.remember("document", [bytes(1)], () => ++runs);
+    document();
+    for (let value = 0; value < 100; value++) cache.remember("chain", [bytes(value)], () => value);
+    expect(document()).toBe(1);
+  });
+
+  test("tells texts and bytes apart, and a broken character from the one that stands for it", () => {
+    const cache = new VerificationCache();
+    let runs = 0;
+    const run = (...inputs: Parameters<typeof cache.remember>[1]) => cache.remember("a", inputs, () => ++runs);
+    const long = "x".repeat(100);
+    const inputs = [
+      ["ab"],
+      ["a", "b"],
+      ['a"1 b'],
+      [bytes(0x61, 0x62)],
+      [long],
+      [new TextEncoder().encode(long)],
+      [new Fingerprint(long, long)],
+      [new Fingerprint(long + long)],
+      [new Fingerprint(long), new Fingerprint(long)],
+      [`${long}\ufffd`],
+      [`${long}\ud800`],
+      [`${long}\udc00`],
+      [Buffer.from(`${long}\ud800`, "utf16le")],
+    ];
+    expect(new Set(inputs.map((each) => run(...each))).size).toBe(inputs.length);
+    for (const each of inputs) run(...each);
+    expect(runs).toBe(inputs.length);
+  });
+
+  test("computes the fingerprint of an object once", () => {
+    let runs = 0;
+    const fingerprints = new Fingerprints<{ readonly text: string }>(({ text }) => {
+      runs++;
+      return [text];
+    });
+    const object = { text: "a" };
+    expect(fingerprints.of(object)).toBe(fingerprints.of(object));
+    expect(fingerprints.of({ text: "a" }).digest).toBe(fingerprints.of(object).digest);
+    expect(runs).toBe(2);
   });
 });
