@@ -1,5 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { Fingerprint, Fingerprints, VerificationCache } from "../../../src/tee/tdx/cache.ts";
+import { Fingerprint, Fingerprints } from "../../../src/tee/tdx/cache.ts";
+import {
+  type Collateral,
+  parseBundle,
+  SimulatedPlatform,
+  VerificationCache,
+  type VerifyOptions,
+  verifyQuote,
+} from "../../../src/tee/tdx/index.ts";
+import { anchors, errorId, NOW, platform, quoteOf } from "./testing.ts";
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
@@ -101,5 +110,40 @@ describe("the verification cache", () => {
     expect(fingerprints.of(object)).toBe(fingerprints.of(object));
     expect(fingerprints.of({ text: "a" }).digest).toBe(fingerprints.of(object).digest);
     expect(runs).toBe(2);
+  });
+});
+
+describe("one cache for all verifications", () => {
+  const collateral = parseBundle(platform.bundle());
+  const indented = { ...collateral, tcbInfo: JSON.stringify(JSON.parse(collateral.tcbInfo), null, 2) };
+  const other = SimulatedPlatform.create({ seed: new Uint8Array(32).fill(8), now: NOW });
+  const otherAnchors = [{ certificate: other.anchorDer, simulated: true }];
+  const cache = new VerificationCache();
+  const verify = (quote: Uint8Array, by: Collateral, options: Partial<VerifyOptions> = {}) =>
+    verifyQuote(quote, by, { now: NOW, anchors, expired: "reject", cache, ...options });
+  const quote = quoteOf();
+
+  test("gives nobody what another trusts, allows or dates", () => {
+    // The second time all that was verified is remembered.
+    for (let round = 0; round < 2; round++) {
+      expect(verify(quote, collateral).chain.anchor.simulated).toBe(true);
+      expect(verify(quote, collateral, { anchors: [...otherAnchors, ...anchors] }).chain.anchor.simulated).toBe(true);
+      expect(verify(quote, indented).tcb.launch.status).toBe("UpToDate");
+      for (const [options, by, id] of [
+        [{ anchors: [] }, collateral, "untrusted-root"],
+        [{ anchors: otherAnchors }, collateral, "untrusted-root"],
+        // As a production anchor the same root would have to bear Intel's names.
+        [{ anchors: anchors.map((each) => ({ ...each, simulated: false })) }, collateral, "pck-chain-invalid"],
+        [{ resealFallback: false }, indented, "tcb-info-signature-invalid"],
+        [{ now: NOW + 31 * 86_400 }, collateral, "collateral-expired"],
+        [{ now: NOW - 301 }, collateral, "collateral-not-yet-valid"],
+        [{}, parseBundle(other.bundle()), "crl-issuer-mismatch"],
+        [{}, { ...collateral, tcbInfoSignature: collateral.qeIdentitySignature }, "tcb-info-signature-invalid"],
+        [{}, { ...collateral, tcbInfo: collateral.qeIdentity, tcbInfoSignature: collateral.qeIdentitySignature }, "tcb-info-malformed"],
+        [{}, { ...collateral, pckCrl: collateral.rootCaCrl }, "crl-issuer-mismatch"],
+      ] as const) {
+        expect(errorId(() => verify(quote, by, options))).toBe(`tdx.${id}`);
+      }
+    }
   });
 });
