@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { CaiError } from "../../system/index.ts";
-import type { TrustAnchor, Verifier } from "../../tee/index.ts";
-import { builtInAnchors, loadAnchors, tdxVerifier } from "../../tee/tdx/index.ts";
+import { type TrustAnchor, VerifierPool } from "../../tee/index.ts";
+import { builtInAnchors, loadAnchors } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication } from "./application.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
@@ -12,6 +12,7 @@ import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
+import { ATTEST_QUEUE } from "./rcar-routes.ts";
 import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
@@ -58,7 +59,12 @@ export async function createTrustee({ logger, clock = wallClock, ...rest }: Trus
     store = openStore(dataDir, clock());
     if (store.world === "production") requireProductionAnchors(simulatedAnchors);
     const keys = await loadTrusteeKeys(store);
-    const verifiers = new Map<string, Verifier>([["tdx", tdxVerifier({ collateral, expired: "report" })]]);
+    const pool = new VerifierPool({
+      verifiers: { tdx: { collateral, expired: "report" } },
+      workers: settings.verifyWorkers,
+      waiting: ATTEST_QUEUE,
+    });
+    const { verifiers } = pool;
     const recorder = new Recorder(store, logger);
     const routes = routerTable({
       store,
@@ -72,7 +78,11 @@ export async function createTrustee({ logger, clock = wallClock, ...rest }: Trus
     });
     const administrators = new AdministratorCheck(store, keys.tid);
     const application = createApplication({ keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined }, routes);
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, release: () => lock.release() });
+    const release = () => {
+      pool.stop();
+      lock.release();
+    };
+    return running(store, keys.tid, () => listen(settings, application), { logger, clock, release });
   } catch (error) {
     await store?.close();
     lock.release();

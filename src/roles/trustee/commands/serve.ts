@@ -33,6 +33,7 @@ export default defineVerb({
       trustAnchors: flags["trust-anchor"] === undefined ? [] : [flags["trust-anchor"]],
       ...(flags.collateral !== undefined && { collateral: flags.collateral }),
       collateralGraceSeconds: flags["collateral-grace"],
+      ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
       logger: log,
     });
     const { url } = await trustee.start();
