@@ -85,9 +85,11 @@ export interface RevocationListTemplate {
   /** seconds since 1970 */
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-  readonly number: number;
+  readonly number: number | bigint;
   /** serial numbers of revoked certificates, all dated `thisUpdate` */
   readonly revoked: readonly bigint[];
+  /** further extensions, after the standard ones */
+  readonly extensions?: readonly Extension[];
   readonly sign: Sign;
 }
 
@@ -103,7 +105,10 @@ export function buildRevocationList(template: RevocationListTemplate): Uint8Arra
     encodeTime(template.nextUpdate),
     // RFC 5280 §5.1.2.6: the list is absent when nothing is revoked.
     ...(entries.length === 0 ? [] : [encodeSequence(...entries)]),
-    encodeExplicit(0, encodeExtensions([crlNumber(template.number), authorityKeyId(keyId(template.issuerPublicKey))])),
+    encodeExplicit(
+      0,
+      encodeExtensions([crlNumber(template.number), authorityKeyId(keyId(template.issuerPublicKey)), ...(template.extensions ?? [])]),
+    ),
   );
   return encodeSigned(tbs, template.sign);
 }

@@ -6,6 +6,9 @@ import {
   buildRevocationList,
   checkRevocationListIssuer,
   checkRevocationListSignature,
+  EXTENSION,
+  encodeSequence,
+  encodeUnsigned,
   parseCertificate,
   parseRevocationList,
   type RevocationListTemplate,
@@ -58,6 +61,38 @@ test("a list of another issuer or key is refused", () => {
   expect(errorId(() => checkRevocationListSignature(forged, issuer))).toBe("crypto.crl-signature-invalid");
   const noCrlSign = parseCertificate(buildCertificate({ ...issuerTemplate, keyUsage: ["keyCertSign"] }));
   expect(errorId(() => checkRevocationListSignature(parseRevocationList(der), noCrlSign))).toBe("crypto.crl-signature-invalid");
+});
+
+test("a list that is indirect, partial or a delta is malformed, also where it does not call that critical", () => {
+  const value = encodeSequence();
+  for (const [oid, critical, good] of [
+    ["1.2.3", false, true],
+    ["1.2.3", true, false],
+    [EXTENSION.issuingDistributionPoint, false, false],
+    [EXTENSION.issuingDistributionPoint, true, false],
+    [EXTENSION.deltaCrlIndicator, false, false],
+    [EXTENSION.deltaCrlIndicator, true, false],
+  ] as const) {
+    const list = buildRevocationList({ ...template, extensions: [{ oid, critical, value }] });
+    expect(errorId(() => parseRevocationList(list))).toBe(good ? undefined : "crypto.crl-malformed");
+  }
+});
+
+test("a list's number has at most 20 bytes, and no extension of it stands there twice", () => {
+  const numbered = (number: bigint) => parseRevocationList(buildRevocationList({ ...template, number }));
+  expect(numbered((1n << 160n) - 1n).number).toBe((1n << 160n) - 1n);
+  expect(errorId(() => numbered(1n << 160n))).toBe("crypto.crl-malformed");
+  const again = { oid: EXTENSION.crlNumber, critical: false, value: encodeUnsigned(7) };
+  expect(errorId(() => parseRevocationList(buildRevocationList({ ...template, extensions: [again] })))).toBe("crypto.crl-malformed");
+});
+
+test("a serial number is revoked however long it is, and a negative one is malformed", () => {
+  const huge = (1n << 8000n) + 1n;
+  expect(parseRevocationList(buildRevocationList({ ...template, revoked: [huge] })).revoked.has(huge)).toBe(true);
+  const list = Buffer.from(buildRevocationList({ ...template, revoked: [0x7bn] }));
+  const at = list.indexOf(Uint8Array.of(0x02, 0x01, 0x7b));
+  list[at + 2] = 0xfb;
+  expect(errorId(() => parseRevocationList(list))).toBe("crypto.crl-malformed");
 });
 
 test("a list cut at any offset, or with a byte after it, is malformed and never an empty list", () => {

@@ -85,6 +85,15 @@ describe("what BER allows and DER does not", () => {
     ["a time with an offset", "1711 3235303130313030303030302b30303030", (r: DerReader) => r.time()],
     ["30 February", "170d 3235303233303030303030305a", (r: DerReader) => r.time()],
     ["hour 24", "170d 3235303130313234303030305a", (r: DerReader) => r.time()],
+    ["bytes in pieces, an OCTET STRING made of several", "2406 0401 00 0401 01", (r: DerReader) => r.octets()],
+    ["bits in pieces", "2306 0302 0001 0300", (r: DerReader) => r.bits()],
+    ["no bits, not even how many are unused", "0300", (r: DerReader) => r.bits()],
+    ["an identifier arc beyond 32 bits", "0608 2a 90 80 80 80 80 80 00", (r: DerReader) => r.oid()],
+    ["a length that wraps around 32 bits", "0484 ffffffff 00", (r: DerReader) => r.element()],
+    ["an integer of another tag", "0a01 01", (r: DerReader) => r.unsigned()],
+    ["a time with a leap second", "170d 3235303130313233353936305a", (r: DerReader) => r.time()],
+    ["a time with fractions", "180f 32303235303130313030303030 30 5a", (r: DerReader) => r.element(TAG.utcTime)],
+    ["a time with digits of another script", "170f d9a235303130313030303030305a", (r: DerReader) => r.time()],
     ["bytes that are left", "0500 00", (r: DerReader) => r.element()],
   ] as const) {
     test(`is refused: ${what}`, () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { p256 } from "@noble/curves/nist.js";
 import fc from "fast-check";
@@ -8,16 +8,22 @@ import {
   certificatePem,
   checkIssued,
   checkPlace,
+  contextTag,
+  DerReader,
   EXTENSION,
   encodeBoolean,
+  encodeElement,
   encodeOctets,
   encodeP256PublicKey,
   encodeSequence,
+  encodeUnsigned,
   importPublicKey,
   parseCertificate,
   parseCertificates,
+  TAG,
+  verifyP256,
 } from "../../src/crypto/index.ts";
-import { readBasicConstraints } from "../../src/crypto/x509/extensions.ts";
+import { readAuthorityKeyId, readBasicConstraints } from "../../src/crypto/x509/extensions.ts";
 import { rejection } from "../rejection.ts";
 import { errorId } from "./certificate-testing.ts";
 
@@ -98,6 +104,10 @@ test("PEM with foreign text, a missing end, bad base64 or too many blocks is ref
     "",
     `x${pem}`,
     `${pem}x`,
+    `\u00a0${pem}`,
+    `${pem}\ufeff`,
+    `${pem}\0`,
+    pem.replace("MII", "M\u00a0II"),
     pem.replace("-----END", "-----ENX"),
     pem.replace("MII", "M*I"),
     pem.replace("MII", "M=I"),
@@ -183,10 +193,110 @@ test("random bytes are malformed", () => {
   );
 });
 
-test("a key of another size, or off its curve, is refused", () => {
-  expect(errorId(() => encodeP256PublicKey(new Uint8Array(63)))).toBe("crypto.key-invalid");
-  expect(errorId(() => importPublicKey(encodeP256PublicKey(new Uint8Array(64).fill(1))))).toBe("crypto.key-invalid");
+test("an authority key id has a key id, an issuer and a serial number at most, in this order", () => {
+  const [keyIdPart, issuerPart, serialPart] = [
+    encodeElement(contextTag(0, false), Uint8Array.of(1, 2)),
+    encodeElement(contextTag(1, true)),
+    encodeElement(contextTag(2, false), Uint8Array.of(5)),
+  ] as const;
+  const read = (...parts: Uint8Array[]) =>
+    readAuthorityKeyId({ oid: EXTENSION.authorityKeyId, critical: false, value: encodeSequence(...parts) });
+  expect(read(keyIdPart, issuerPart, serialPart)).toEqual(Uint8Array.of(1, 2));
+  expect(read(issuerPart, serialPart)).toBeUndefined();
+  for (const parts of [
+    [keyIdPart, keyIdPart],
+    [issuerPart, keyIdPart],
+    [keyIdPart, encodeOctets(Uint8Array.of(1))],
+  ]) {
+    expect(errorId(() => read(...parts))).toBe("crypto.der-malformed");
+  }
 });
+
+test("a serial number has at most 20 bytes, and is never negative", () => {
+  const serial = (value: bigint) => parseCertificate(buildCertificate({ ...leafTemplate, serial: value })).serial;
+  expect(serial((1n << 160n) - 1n)).toBe((1n << 160n) - 1n);
+  expect(errorId(() => serial(1n << 160n))).toBe("crypto.certificate-malformed");
+  expect(errorId(() => serial(1n << 60_000n))).toBe("crypto.certificate-malformed");
+});
+
+test("a key of another size, or off its curve, is refused", () => {
+  for (const size of [0, 63, 66]) expect(errorId(() => encodeP256PublicKey(new Uint8Array(size)))).toBe("crypto.key-invalid");
+  const compressed = p256.getPublicKey(new Uint8Array(32).fill(1), true);
+  expect(errorId(() => encodeP256PublicKey(compressed))).toBe("crypto.key-invalid");
+  const { Fp } = p256.Point;
+  const big = (value: bigint) => Uint8Array.fromHex(value.toString(16).padStart(64, "0"));
+  // x = 5 is on the curve; the same point spelled with x + p is not the same bytes, and no key.
+  const { x, y } = p256.Point.fromHex(`02${"5".padStart(64, "0")}`).toAffine();
+  expect(errorId(() => importPublicKey(encodeP256PublicKey(Buffer.concat([big(x), big(y)]))))).toBeUndefined();
+  for (const point of [
+    new Uint8Array(64),
+    new Uint8Array(64).fill(1),
+    new Uint8Array(64).fill(0xff),
+    Buffer.concat([big(x), big(y + 1n)]),
+    Buffer.concat([big(x + Fp.ORDER), big(y)]),
+    Buffer.concat([big(0n), big(0n)]),
+  ]) {
+    expect(errorId(() => importPublicKey(encodeP256PublicKey(point)))).toBe("crypto.key-invalid");
+  }
+});
+
+describe("a signature", () => {
+  const message = Uint8Array.of(1, 2, 3);
+  const good = leafKey.sign(message);
+  const order = p256.Point.Fn.ORDER;
+  const number = (bytes: Uint8Array) => BigInt(`0x${bytes.toHex()}`);
+  const [r, s] = [number(good.subarray(0, 32)), number(good.subarray(32))];
+  const raw = (...numbers: bigint[]) => Uint8Array.fromHex(numbers.map((each) => each.toString(16).padStart(64, "0")).join(""));
+
+  test("counts with both of its numbers from 1 to the order of the curve less one, and in 64 bytes only", () => {
+    expect(verifyP256(leafKey.point, message, good)).toBe(true);
+    for (const bad of [
+      raw(0n, s),
+      raw(r, 0n),
+      raw(0n, 0n),
+      raw(order, s),
+      raw(r, order),
+      raw((1n << 256n) - 1n, s),
+      raw(s, r),
+      good.subarray(0, 63),
+      Buffer.concat([good, Uint8Array.of(0)]),
+      new Uint8Array(),
+      p256.Signature.fromBytes(good).toBytes("der"),
+    ]) {
+      expect(verifyP256(leafKey.point, message, bad)).toBe(false);
+    }
+    const small = raw(r % 1000n, s);
+    expect(verifyP256(leafKey.point, message, small)).toBe(false);
+  });
+
+  test("has a twin with the negated second number, which is why nothing is told apart by its signature", () => {
+    expect(verifyP256(leafKey.point, message, raw(r, order - s))).toBe(true);
+  });
+
+  test("in a certificate is two minimal numbers of 256 bits and nothing else", () => {
+    const parse = (...parts: Uint8Array[]) => errorId(() => parseCertificate(withSignature(rootDer, encodeSequence(...parts))));
+    const integer = (content: string) => encodeElement(TAG.integer, Uint8Array.fromHex(content));
+    expect(parse(encodeUnsigned(r), encodeUnsigned(s))).toBeUndefined();
+    for (const parts of [
+      [encodeUnsigned(r)],
+      [encodeUnsigned(r), encodeUnsigned(s), encodeUnsigned(1)],
+      [integer(`0000${r.toString(16).padStart(64, "0")}`), encodeUnsigned(s)],
+      [integer("80"), encodeUnsigned(s)],
+      [encodeUnsigned(1n << 256n), encodeUnsigned(s)],
+      [encodeUnsigned(1n << 4096n), encodeUnsigned(s)],
+      [encodeElement(0x0a, Uint8Array.of(1)), encodeUnsigned(s)],
+    ]) {
+      expect(parse(...parts)).toBe("crypto.certificate-malformed");
+    }
+  });
+});
+
+/** The certificate with another signature, which is DER. */
+function withSignature(der: Uint8Array, signature: Uint8Array): Uint8Array {
+  const body = new DerReader(der, "certificate").enter(TAG.sequence);
+  const [tbs, algorithm] = [body.element().whole, body.element().whole];
+  return encodeSequence(tbs, algorithm, encodeElement(TAG.bitString, Uint8Array.of(0), signature));
+}
 
 test("a certificate signed by another algorithm is refused, naming the one that is taken", () => {
   const der = buildCertificate(rootTemplate);

@@ -6,6 +6,10 @@ import { readEcdsaAlgorithm, readSigned } from "./public-key.ts";
 
 const MAX_BYTES = 1024 * 1024;
 const UNDERSTOOD: readonly string[] = [EXTENSION.crlNumber, EXTENSION.authorityKeyId];
+/** They make a list mean something else than "these serials of this issuer", and are to be critical; a list that has one is refused in any case. */
+const REFUSED: readonly string[] = [EXTENSION.deltaCrlIndicator, EXTENSION.issuingDistributionPoint];
+/** RFC 5280 §5.2.3: CRL numbers have at most 20 octets. */
+const MAX_NUMBER = (1n << 160n) - 1n;
 
 /** An X.509 v2 certificate revocation list (RFC 5280 §5.1), signed with ECDSA and SHA-256. */
 export interface RevocationList {
@@ -25,8 +29,8 @@ export interface RevocationList {
 }
 
 /**
- * Parses one revocation list in DER. It must have nextUpdate, crlNumber and authority key id, and no critical extension besides
- * (tdx.md §2.5): an indirect or delta list would mean something else than "these serials of this issuer".
+ * Parses one revocation list in DER. It must have nextUpdate, crlNumber and authority key id, no critical extension besides (tdx.md §2.5), and
+ * may be no indirect, partial or delta list.
  *
  * @throws CaiError `crypto.crl-malformed`, whose cause names the place; never an empty list instead
  */
@@ -54,6 +58,10 @@ function read(der: Uint8Array): RevocationList {
   const extensions = readExtensions(explicit.enter(TAG.sequence));
   explicit.end();
   refuseCritical(extensions, UNDERSTOOD);
+  const refused = REFUSED.find((oid) => extensions.has(oid));
+  if (refused !== undefined) throw new CaiError("crypto.der-malformed", `extensions: expected those of a whole list, got ${refused}`);
+  const number = readCrlNumber(required(extensions, EXTENSION.crlNumber, "crlNumber"));
+  if (number > MAX_NUMBER) throw new CaiError("crypto.der-malformed", "crlNumber: expected at most 20 bytes, got more");
   return {
     der,
     tbs: tbs.whole,
@@ -62,7 +70,7 @@ function read(der: Uint8Array): RevocationList {
     thisUpdate,
     nextUpdate,
     revoked: entries === undefined ? new Set() : readEntries(entries.content),
-    number: readCrlNumber(required(extensions, EXTENSION.crlNumber, "crlNumber")),
+    number,
     authorityKeyId: readAuthorityKeyId(required(extensions, EXTENSION.authorityKeyId, "authority key id")),
   };
 }

@@ -18,6 +18,8 @@ export const EXTENSION = {
   subjectAltName: "2.5.29.17",
   basicConstraints: "2.5.29.19",
   crlNumber: "2.5.29.20",
+  deltaCrlIndicator: "2.5.29.27",
+  issuingDistributionPoint: "2.5.29.28",
   crlDistributionPoints: "2.5.29.31",
   authorityKeyId: "2.5.29.35",
   extendedKeyUsage: "2.5.29.37",
@@ -115,7 +117,10 @@ export function readAuthorityKeyId({ value }: Extension): Uint8Array | undefined
   const body = outer.enter(TAG.sequence);
   outer.end();
   const id = body.optional(contextTag(0, false))?.content;
-  while (!body.atEnd) body.element();
+  // The issuer's names and serial number, which nothing here goes by.
+  body.optional(contextTag(1, true));
+  body.optional(contextTag(2, false));
+  body.end();
   return id;
 }
 
@@ -157,7 +162,11 @@ export const authorityKeyId = (id: Uint8Array): Extension => ({
   value: encodeSequence(encodeElement(contextTag(0, false), id)),
 });
 
-export const crlNumber = (number: number): Extension => ({ oid: EXTENSION.crlNumber, critical: false, value: encodeUnsigned(number) });
+export const crlNumber = (number: number | bigint): Extension => ({
+  oid: EXTENSION.crlNumber,
+  critical: false,
+  value: encodeUnsigned(number),
+});
 
 /** One distribution point with one URI as its full name. */
 export const crlDistributionPoint = (uri: string): Extension => ({

@@ -4,6 +4,9 @@ import { decodeBase64 } from "../encoding.ts";
 const malformed = (expected: string, got: string): CaiError =>
   new CaiError("crypto.pem-malformed", `PEM: expected ${expected}, got ${got}`, { expected, got });
 
+/** Of ASCII only: a text that has other white space was not written as PEM. */
+const LEADING_SPACE = /^[ \t\r\n]+/;
+
 /**
  * The DER of every block in `text`, in order. Lines end with LF or CRLF; only white space may stand around the blocks (RFC 7468 §3, strict form).
  *
@@ -15,14 +18,14 @@ export function decodePem(text: string, label: string, max = 16): Uint8Array[] {
   const blocks: Uint8Array[] = [];
   const begin = `-----BEGIN ${label}-----`;
   const end = `-----END ${label}-----`;
-  let rest = text.trimStart();
+  let rest = text.replace(LEADING_SPACE, "");
   while (rest !== "") {
     if (!rest.startsWith(begin)) throw malformed(begin, "another text"); // never shown: it may be a key
     const stop = rest.indexOf(end);
     if (stop < 0) throw malformed(end, "the end of the text");
     if (blocks.length === max) throw malformed(`at most ${max} blocks`, "more");
     blocks.push(decodeBody(rest.slice(begin.length, stop)));
-    rest = rest.slice(stop + end.length).trimStart();
+    rest = rest.slice(stop + end.length).replace(LEADING_SPACE, "");
   }
   if (blocks.length === 0) throw malformed(begin, "nothing");
   return blocks;

@@ -48,7 +48,7 @@ interface TrusteeCollateral {
 interface CollateralParts {
   readonly store: Store;
   readonly anchors: readonly TrustAnchor[];
-  /** shared with the verifier */
+  /** remembers what was verified on the way into the store */
   readonly verified: VerificationCache;
   readonly logger: Logger;
   readonly clock: () => number;

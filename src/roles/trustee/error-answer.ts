@@ -10,6 +10,8 @@ const STATUSES: Partial<Record<ErrorId, number>> = {
   "kbs.policy-protected": 409,
   "kbs.reference-missing": 404,
   "kbs.request-timeout": 408,
+  "tee.verifier-lost": 503,
+  "tee.verifier-timeout": 503,
   "trustee.clock-behind": 503,
 };
 
@@ -31,12 +33,12 @@ const TOLD_AT_AUTH: ReadonlySet<ErrorId> = new Set(["kbs.version-unsupported", "
  */
 export function errorAnswer(thrown: unknown, place: ErrorPlace, authorized: boolean, logger: Logger): Reply {
   const error = CaiError.from(thrown);
-  if (error.id === "internal.unexpected" || error.id.startsWith("store."))
+  if (error.id === "internal.unexpected" || /^(store|tee)\./.test(error.id))
     logger.error("request failed", { error: error.id, reason: error.message });
   const decision = decisionIdOf(error);
   const told = authorized || (place === "auth" && TOLD_AT_AUTH.has(error.id));
   // A failure of the trustee itself is no fault of the request.
-  const failed = /^(store|trustee|internal)\./.test(error.id);
+  const failed = /^(store|tee|trustee|internal)\./.test(error.id);
   const { status, body } = encodeErrorAnswer(error.id, failed && place === "admin" ? "resource" : place, {
     ...(told && !failed && { reason: error.message }),
     ...(decision !== undefined && { decision }),

@@ -8,7 +8,7 @@ import { sessionCookie, sessionIdOf } from "./session-cookie.ts";
 
 /** Verifications at a time, and those that wait (security.md I40). */
 const ATTEST_SLOTS = 8;
-const ATTEST_QUEUE = 256;
+export const ATTEST_QUEUE = 256;
 
 /** The routes that guests use: auth, attest, and the attested GET of a resource (trustee.md §1.2). */
 export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {

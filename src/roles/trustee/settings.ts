@@ -1,9 +1,13 @@
+import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 import type { CollateralSurroundings } from "./collateral.ts";
 
 /** The longest grace for expired collateral, seconds: 30 days (security.md §4, F3). */
 const MAX_COLLATERAL_GRACE = 30 * 86_400;
+
+/** More threads than this verify more than the rest of a trustee can answer. */
+export const MAX_VERIFY_WORKERS = 64;
 
 /** What may be set of a trustee. */
 export const trusteeSettingsSchema = z.strictObject({
@@ -30,6 +34,12 @@ export const trusteeSettingsSchema = z.strictObject({
   collateralTimeoutSeconds: z.int().min(1).max(300).default(10),
   /** how long expired collateral is still taken, seconds */
   collateralGraceSeconds: z.int().min(0).max(MAX_COLLATERAL_GRACE).default(0),
+  /** threads that verify evidence at most; default: one less than the machine has cores, so that requests are still answered */
+  verifyWorkers: z
+    .int()
+    .min(1)
+    .max(MAX_VERIFY_WORKERS)
+    .default(() => Math.min(MAX_VERIFY_WORKERS, Math.max(1, availableParallelism() - 1))),
 });
 
 /** The settings, and what the role takes from its surroundings. */

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { CaiError } from "../../system/index.ts";
-import type { TrustAnchor, Verifier } from "../../tee/index.ts";
-import { builtInAnchors, loadAnchors, tdxVerifier, VerificationCache } from "../../tee/tdx/index.ts";
+import { type TrustAnchor, VerifierPool } from "../../tee/index.ts";
+import { builtInAnchors, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication } from "./application.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
@@ -12,6 +12,7 @@ import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
+import { ATTEST_QUEUE } from "./rcar-routes.ts";
 import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
@@ -63,10 +64,13 @@ export async function createTrustee({
     if (store.world === "production") requireProductionAnchors(simulatedAnchors);
     const keys = await loadTrusteeKeys(store);
     const anchors = [...builtInAnchors(), ...simulatedAnchors];
-    const verified = new VerificationCache();
-    const collateral = openCollateral(settings, { store, anchors, verified, logger, clock, surroundings });
-    const tdx = tdxVerifier({ collateral: collateral.source, expired: "report", cache: verified });
-    const verifiers = new Map<string, Verifier>([["tdx", tdx]]);
+    const collateral = openCollateral(settings, { store, anchors, verified: new VerificationCache(), logger, clock, surroundings });
+    const pool = new VerifierPool({
+      verifiers: { tdx: { collateral: collateral.source, expired: "report" } },
+      workers: settings.verifyWorkers,
+      waiting: ATTEST_QUEUE,
+    });
+    const { verifiers } = pool;
     const recorder = new Recorder(store, logger);
     const routes = routerTable({
       store,
@@ -83,6 +87,7 @@ export async function createTrustee({
     const application = createApplication({ keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined }, routes);
     const release = () => {
       collateral.close();
+      pool.stop();
       lock.release();
     };
     return running(store, keys.tid, () => listen(settings, application), { logger, clock, release });

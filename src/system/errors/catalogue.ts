@@ -12,6 +12,7 @@ import { policyErrors } from "./policy.ts";
 import { sgxErrors } from "./sgx.ts";
 import { storeErrors } from "./store.ts";
 import { tdxErrors } from "./tdx.ts";
+import { teeErrors } from "./tee.ts";
 import { trusteeErrors } from "./trustee.ts";
 
 /** Every error id of the program. Ids are stable: the same on the wire, in logs, in metrics and in the reference page. */
@@ -30,6 +31,7 @@ export const catalogue = {
   ...storeErrors,
   ...sgxErrors,
   ...tdxErrors,
+  ...teeErrors,
   ...trusteeErrors,
 } as const;
 

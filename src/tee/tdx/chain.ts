@@ -2,7 +2,7 @@ import { type Certificate, checkIssued, checkPlace, EXTENSION, importPublicKey, 
 import { CaiError, type QuoteReason } from "../../system/index.ts";
 import type { TrustAnchor } from "../tee.ts";
 import { sameAnchor } from "./anchors.ts";
-import type { VerificationCache } from "./cache.ts";
+import { Fingerprints, type VerificationCache } from "./cache.ts";
 import { type PckFacts, readPck } from "./pck.ts";
 import { type QuotedTee, refusal, refuseAs } from "./refusal.ts";
 
@@ -155,12 +155,15 @@ function checkLinks(chain: readonly Certificate[], cache: VerificationCache, fir
   }
   for (const [index, certificate] of chain.entries()) {
     const issuer = chain[index + 1] ?? certificate;
-    cache.remember("certificate issued", [certificate.der, issuer.der], () => {
+    cache.remember("certificate issued", [certificateFingerprint.of(certificate), certificateFingerprint.of(issuer)], () => {
       checkIssued(certificate, issuer);
       return true;
     });
   }
 }
+
+/** Of a certificate's DER. */
+export const certificateFingerprint = new Fingerprints<Certificate>(({ der }) => [der]);
 
 const nameOf = (certificate: Certificate): string => JSON.stringify(certificate.subject.commonName ?? "");
 

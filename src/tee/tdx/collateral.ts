@@ -4,7 +4,10 @@ import { CaiError } from "../../system/index.ts";
 
 const MAX_BUNDLE = 4 * 1024 * 1024;
 
-/** What the manufacturer says about a platform, as it was delivered; nothing of it is believed before it is verified. */
+/**
+ * What the manufacturer says about a platform, as it was delivered; nothing of it is believed before it is verified. It never changes once it is
+ * made, bytes included: what was verified of it is remembered for the object.
+ */
 export interface Collateral {
   /** PEM: intermediate and root */
   readonly pckCrlIssuerChain: string;

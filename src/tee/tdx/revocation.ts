@@ -8,7 +8,8 @@ import {
   type RevocationList,
 } from "../../crypto/index.ts";
 import { CaiError, type QuoteReason } from "../../system/index.ts";
-import type { ChainContext, PckChain } from "./chain.ts";
+import { type Fingerprint, Fingerprints } from "./cache.ts";
+import { type ChainContext, certificateFingerprint, type PckChain } from "./chain.ts";
 import type { Collateral } from "./collateral.ts";
 import { certificatesFinding, listFinding, revocationFinding } from "./findings.ts";
 import { sameBytes } from "./layout.ts";
@@ -36,12 +37,12 @@ export function verifyRevocationLists(
   const { steps } = context;
   const root = steps.run(
     "root-ca-crl",
-    () => verifyList(collateral.rootCaCrl, chain.root, "root CA revocation list", context),
+    () => verifyRootList(collateral, chain.root, context),
     (list) => listFinding(chain.root, list),
   );
   const pck = steps.run(
     "pck-crl",
-    () => verifyList(collateral.pckCrl, chain.intermediate, "PCK revocation list", context),
+    () => verifyPckList(collateral, chain.intermediate, context),
     (list) => listFinding(chain.intermediate, list),
   );
   const pckIssuerChain = steps.run("pck-crl-issuer-chain", () => readIssuerChain(collateral, chain, context), certificatesFinding);
@@ -65,13 +66,30 @@ export function refuseRevoked(certificate: Certificate, list: RevocationList, re
   throw refusal(tee, reason, name, "a serial number that is not revoked", `revoked ${certificate.serial.toString(16)}`);
 }
 
+const rootListFingerprint = new Fingerprints<Collateral>(({ rootCaCrl }) => [rootCaCrl]);
+const pckListFingerprint = new Fingerprints<Collateral>(({ pckCrl }) => [pckCrl]);
+const issuerChainFingerprint = new Fingerprints<Collateral>(({ pckCrlIssuerChain }) => [pckCrlIssuerChain]);
+
 /**
- * Verifies a revocation list of one issuer; dates are looked at elsewhere.
+ * Verifies the revocation list of the root; dates are looked at elsewhere.
  *
  * @throws CaiError `crl-malformed`, `crl-issuer-mismatch`, `crl-signature-invalid`
  */
-export function verifyList(der: Uint8Array, issuer: Certificate, what: string, { tee, cache }: ChainContext): RevocationList {
-  return cache.remember("revocation list", [der, issuer.der, tee], () => {
+export const verifyRootList = (collateral: Collateral, root: Certificate, context: ChainContext): RevocationList =>
+  verifyList(collateral.rootCaCrl, rootListFingerprint.of(collateral), root, "root CA revocation list", context);
+
+/** The same of the list of the authority that issued the PCK certificate. */
+export const verifyPckList = (collateral: Collateral, intermediate: Certificate, context: ChainContext): RevocationList =>
+  verifyList(collateral.pckCrl, pckListFingerprint.of(collateral), intermediate, "PCK revocation list", context);
+
+function verifyList(
+  der: Uint8Array,
+  fingerprint: Fingerprint,
+  issuer: Certificate,
+  what: string,
+  { tee, cache }: ChainContext,
+): RevocationList {
+  return cache.remember("revocation list", [fingerprint, certificateFingerprint.of(issuer), tee], () => {
     const list = refuseAs(tee, "crl-malformed", what, () => parseRevocationList(der));
     refuseAs(tee, "crl-issuer-mismatch", what, () => checkRevocationListIssuer(list, issuer));
     refuseAs(tee, "crl-signature-invalid", what, () => checkRevocationListSignature(list, issuer));
@@ -82,7 +100,8 @@ export function verifyList(der: Uint8Array, issuer: Certificate, what: string, {
 /** The chain that comes with the PCK list must be of the same names and keys as the quote's own above its leaf. */
 function readIssuerChain(collateral: Collateral, chain: PckChain, { tee, cache }: ChainContext): readonly Certificate[] {
   const own = [chain.intermediate, chain.root];
-  return cache.remember("PCK revocation list issuer chain", [collateral.pckCrlIssuerChain, chain.intermediate.der, chain.root.der], () => {
+  const inputs = [issuerChainFingerprint.of(collateral), ...own.map((certificate) => certificateFingerprint.of(certificate))];
+  return cache.remember("PCK revocation list issuer chain", inputs, () => {
     const expected = "the intermediate and root of the PCK chain";
     const refused = (got: string, cause?: unknown): CaiError =>
       refusal(tee, "crl-issuer-mismatch", "issuer chain of the PCK revocation list", expected, got, { cause });

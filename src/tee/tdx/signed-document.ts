@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { parseCertificates } from "../../crypto/index.ts";
 import { CaiError, type QuoteReason } from "../../system/index.ts";
-import { type Anchor, type ChainContext, type SigningChain, verifySigningChain } from "./chain.ts";
+import type { Fingerprint } from "./cache.ts";
+import { type Anchor, type ChainContext, certificateFingerprint, type SigningChain, verifySigningChain } from "./chain.ts";
 import { refusal } from "./refusal.ts";
 import { JsonRefused, type OpenedJson, openSignedJson } from "./signed-json.ts";
 
@@ -13,6 +14,8 @@ export interface SignedDocument {
   readonly signature: Uint8Array;
   /** PEM: signing certificate and root */
   readonly issuerChain: string;
+  /** of the three members before */
+  readonly fingerprint: Fingerprint;
   readonly malformed: QuoteReason;
   readonly signatureInvalid: QuoteReason;
 }
@@ -37,9 +40,9 @@ export function verifyDocument<T>(
   context: ChainContext,
   read: (value: unknown) => T,
 ): VerifiedDocument<T> {
-  const { name, text, signature, issuerChain } = document;
-  const parts = [issuerChain, text, signature, anchor.certificate.der, `${context.tee} ${anchor.simulated} ${reseal}`];
-  return context.cache.remember(name, parts, () => {
+  const { name, text, signature, fingerprint } = document;
+  const inputs = [fingerprint, certificateFingerprint.of(anchor.certificate), `${context.tee} ${anchor.simulated} ${reseal}`];
+  return context.cache.remember(name, inputs, () => {
     const chain = verifySigningChain(pemOf(document, context), anchor, document.signatureInvalid, context);
     try {
       const opened = openSignedJson(text, signature, chain.leaf.publicKey.point!, reseal);

@@ -3,6 +3,8 @@ import { verifyP256 } from "../../crypto/index.ts";
 const MAX_BYTES = 1024 * 1024;
 const MAX_DEPTH = 32;
 
+const [QUOTE, BACKSLASH, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
+
 /** A document that is not the strict JSON that the manufacturer signs: what was expected and got. */
 export class JsonRefused extends Error {
   readonly expected: string;
@@ -44,6 +46,8 @@ export function openSignedJson(text: string, signature: Uint8Array, point: Uint8
 /** Parses a JSON object of which every reader gives the same account. */
 function parseStrictJson(text: string): unknown {
   if (text.length > MAX_BYTES) throw new JsonRefused(`at most ${MAX_BYTES} characters`, `${text.length}`);
+  // Encoded, an unpaired surrogate would be the bytes of another character: what is signed would not be what is read.
+  if (!text.isWellFormed()) throw new JsonRefused("characters", "half of one");
   checkDepth(text);
   let value: unknown;
   try {
@@ -61,19 +65,19 @@ function checkDepth(text: string): void {
   let depth = 0;
   let inString = false;
   for (let at = 0; at < text.length; at++) {
-    const character = text[at];
+    const character = text.charCodeAt(at);
     if (inString) {
-      if (character === "\\") at++;
-      else if (character === '"') inString = false;
-    } else if (character === '"') inString = true;
-    else if (character === "{" || character === "[") depth++;
-    else if (character === "}" || character === "]") depth--;
-    if (depth > MAX_DEPTH) throw new JsonRefused(`at most ${MAX_DEPTH} levels`, "more");
+      if (character === BACKSLASH) at++;
+      else if (character === QUOTE) inString = false;
+    } else if (character === QUOTE) inString = true;
+    else if (character === OPEN_BRACE || character === OPEN_BRACKET) {
+      if (++depth > MAX_DEPTH) throw new JsonRefused(`at most ${MAX_DEPTH} levels`, "more");
+    } else if (character === CLOSE_BRACE || character === CLOSE_BRACKET) depth--;
   }
 }
 
 /** Strings, numbers and punctuation of a valid JSON text. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[[\]{}:,]/g;
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[[\]{}:,]/g;
 
 /** Looks for duplicate keys and numbers that are no integers in a text that is known to be JSON. */
 function checkMembers(text: string): void {

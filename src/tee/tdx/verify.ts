@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { decodePem, verifyP256 } from "../../crypto/index.ts";
 import type { TrustAnchor } from "../tee.ts";
-import { VerificationCache } from "./cache.ts";
+import { Fingerprint, Fingerprints, VerificationCache } from "./cache.ts";
 import { type ChainContext, type PckChain, verifyPckChain } from "./chain.ts";
 import type { Collateral } from "./collateral.ts";
 import { chainFinding, documentFinding, platformIdFinding, qeReportFinding, quoteFinding, validityFinding } from "./findings.ts";
@@ -120,12 +120,17 @@ export function appraiseQuote({ quote, chain }: AuthenticQuote, collateral: Coll
   return { quote, chain, tcb, validity, tcbInfo: tcbInfo.value, qeIdentity: identity.value, lists };
 }
 
+const anchorsFingerprint = new Fingerprints<readonly TrustAnchor[]>((anchors) =>
+  anchors.flatMap(({ certificate, simulated }) => [certificate, `${simulated}`]),
+);
+const tcbInfoFingerprint = new Fingerprints<Collateral>((of) => [of.tcbInfoIssuerChain, of.tcbInfo, of.tcbInfoSignature]);
+const qeIdentityFingerprint = new Fingerprints<Collateral>((of) => [of.qeIdentityIssuerChain, of.qeIdentity, of.qeIdentitySignature]);
+
 /** Steps 2 and 3. The chain in the quote counts; one that was delivered must not contradict it. */
 function readPckChain(quote: Quote, delivered: string | undefined, anchors: readonly TrustAnchor[], context: ChainContext): PckChain {
   const { tee, certification } = quote;
-  const parts = [certification.data, `${certification.type}`, delivered ?? "", tee];
-  const roots = anchors.flatMap(({ certificate, simulated }) => [certificate, `${simulated}`]);
-  return context.cache.remember("PCK chain", [...parts, ...roots], () => {
+  const inputs = [certification.data, `${certification.type}`, delivered ?? "", tee, anchorsFingerprint.of(anchors)];
+  return context.cache.remember("PCK chain", inputs, () => {
     const ders = refuseAs(tee, "pck-chain-invalid", "PCK certificate chain", () => chainCertificates(quote, delivered));
     return verifyPckChain(ders, anchors, context);
   });
@@ -163,7 +168,8 @@ function textBeforeNul(data: Uint8Array): string {
 /** Steps 10 and 11: the machine's certificate vouches for the quoting enclave, and that for the attestation key (tdx.md §1.6). */
 function verifyQeReport(quote: Quote, { leaf }: PckChain, cache: VerificationCache): void {
   const { tee, qeReport, qeReportSignature, qeAuthData, attestationKey } = quote;
-  cache.remember("QE report", [qeReport.bytes, qeReportSignature, qeAuthData, attestationKey, leaf.publicKey.spki, tee], () => {
+  const signed = new Fingerprint(qeReport.bytes, qeReportSignature, qeAuthData, attestationKey, leaf.publicKey.spki);
+  cache.remember("QE report", [signed, tee], () => {
     if (!verifyP256(leaf.publicKey.point!, qeReport.bytes, qeReportSignature)) {
       throw refusal(tee, "qe-report-signature-invalid", "signature of the QE report", "a good signature", "a bad one");
     }
@@ -194,6 +200,7 @@ export function verifyTcbInfo(
     text: collateral.tcbInfo,
     signature: collateral.tcbInfoSignature,
     issuerChain: collateral.tcbInfoIssuerChain,
+    fingerprint: tcbInfoFingerprint.of(collateral),
     malformed: "tcb-info-malformed",
     signatureInvalid: "tcb-info-signature-invalid",
   } as const;
@@ -215,6 +222,7 @@ export function verifyIdentity(
     text: collateral.qeIdentity,
     signature: collateral.qeIdentitySignature,
     issuerChain: collateral.qeIdentityIssuerChain,
+    fingerprint: qeIdentityFingerprint.of(collateral),
     malformed: "qe-identity-malformed",
     signatureInvalid: "qe-identity-signature-invalid",
   } as const;

@@ -133,6 +133,16 @@ describe("a signed document", () => {
     }
   });
 
+  test("with half a character in it is malformed, whatever whole one its bytes would be", () => {
+    const extra = (text: string) => `{"extra":"${text}",${collateral.tcbInfo.slice(1)}`;
+    const whole = signed(extra("\ufffd"));
+    verify(whole);
+    for (const half of ["\ud800", "\udc00", "\udc00\ud800"]) {
+      expect(errorId(() => verify({ ...whole, tcbInfo: extra(half) }))).toBe("tdx.tcb-info-malformed");
+    }
+    verify(signed(extra("\\ud800")));
+  });
+
   test("may have members that nobody knows, brackets in strings, and equal keys in different objects", () => {
     verify(signed(`{"extra":{"a":"}}]\\"{","b":[{"a":1},{"a":2}]},${collateral.tcbInfo.slice(1)}`));
   });

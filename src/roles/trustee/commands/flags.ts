@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { FlagSpec } from "../../../system/index.ts";
+import { MAX_VERIFY_WORKERS } from "../settings.ts";
 
 export const DATA_FLAG = {
   kind: "text",
@@ -59,6 +60,14 @@ export const SERVE_FLAGS = {
     max: 30 * 86_400,
     default: 0,
     about: "how long expired collateral is still taken; recorded with every decision",
+  },
+  "verify-workers": {
+    kind: "number",
+    noVariable: true,
+    value: "N",
+    min: 1,
+    max: MAX_VERIFY_WORKERS,
+    about: "threads that verify evidence at most, started as they are needed; default: one less than the machine has cores",
   },
 } as const satisfies Record<string, FlagSpec>;
 

@@ -5,7 +5,7 @@ import type { VerificationCache } from "../cache.ts";
 import { type ChainContext, pckAuthority, verifyIssuerChain } from "../chain.ts";
 import type { Collateral } from "../collateral.ts";
 import { type QuotedTee, refusal, refuseAs } from "../refusal.ts";
-import { refuseRevoked, verifyList } from "../revocation.ts";
+import { refuseRevoked, verifyPckList, verifyRootList } from "../revocation.ts";
 import { verifyIdentity, verifyTcbInfo } from "../verify.ts";
 import type { CollateralSubject } from "./pcs.ts";
 
@@ -47,8 +47,8 @@ export function authenticateCollateral(
   const what = "issuer chain of the PCK revocation list";
   const ders = refuseAs(tee, "crl-issuer-mismatch", what, () => parseCertificates(collateral.pckCrlIssuerChain, 2).map(({ der }) => der));
   const issuer = verifyIssuerChain(ders, anchors, context);
-  const root = verifyList(collateral.rootCaCrl, issuer.root, "root CA revocation list", context);
-  const pck = verifyList(collateral.pckCrl, issuer.intermediate, "PCK revocation list", context);
+  const root = verifyRootList(collateral, issuer.root, context);
+  const pck = verifyPckList(collateral, issuer.intermediate, context);
   refuseRevoked(issuer.intermediate, root, "intermediate-ca-revoked", context);
   const tcbInfo = verifyTcbInfo(collateral, issuer, { root }, true, context);
   const identity = verifyIdentity(collateral, issuer, { root }, true, context);

@@ -1,0 +1,3 @@
+import { serveVerifiers } from "./serving.ts";
+
+serveVerifiers();
