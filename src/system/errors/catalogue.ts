@@ -12,6 +12,7 @@ import { policyErrors } from "./policy.ts";
 import { sgxErrors } from "./sgx.ts";
 import { storeErrors } from "./store.ts";
 import { tdxErrors } from "./tdx.ts";
+import { tdxAttestErrors } from "./tdx-attest.ts";
 import { teeErrors } from "./tee.ts";
 import { trusteeErrors } from "./trustee.ts";
 
@@ -32,6 +33,7 @@ export const catalogue = {
   ...sgxErrors,
   ...tdxErrors,
   ...teeErrors,
+  ...tdxAttestErrors,
   ...trusteeErrors,
 } as const;
 
