@@ -36,7 +36,8 @@ export function exchange(stream: ByteStream, message: Uint8Array): Uint8Array {
 
 /** Takes the message out of a frame that is already whole in memory. @throws CaiError `tdx.qgs-malformed` where the length is another one */
 export function unframe(framed: Uint8Array): Uint8Array {
-  const size = framed.length < LENGTH ? -1 : new DataView(framed.buffer, framed.byteOffset, LENGTH).getUint32(0);
+  if (framed.length < LENGTH) throw malformed("length", `${LENGTH} bytes`, `${framed.length}`);
+  const size = new DataView(framed.buffer, framed.byteOffset, LENGTH).getUint32(0);
   if (size !== framed.length - LENGTH) throw malformed("length", `${framed.length - LENGTH}`, `${size}`);
   return framed.subarray(LENGTH);
 }

@@ -134,7 +134,6 @@ describe.skipIf(!canMount)("a fake kernel", () => {
     const argument = new Uint8Array(64 + 1024);
     argument.set(REPORT_DATA);
     ioctl(fd, 0xc4405401, argument);
-    expect(argument.subarray(64 + 128, 64 + 192)).toEqual(REPORT_DATA);
     const before = argument.slice(64 + 864, 64 + 912);
     expect((await readFile(join(kernel.paths.sysfsMeasurements, "rtmr3:sha384"))).toHex()).toBe(before.toHex());
     const event = new Uint8Array(49).fill(6, 0, 48);
