@@ -3,6 +3,7 @@ import { agentErrors } from "./agent.ts";
 import { cliErrors } from "./cli.ts";
 import { cryptoErrors } from "./crypto.ts";
 import { demoErrors } from "./demo.ts";
+import { doctorErrors } from "./doctor.ts";
 import { eventlogErrors } from "./eventlog.ts";
 import { kbsErrors } from "./kbs.ts";
 import { modelErrors } from "./model.ts";
@@ -23,6 +24,7 @@ export const catalogue = {
   ...cliErrors,
   ...cryptoErrors,
   ...demoErrors,
+  ...doctorErrors,
   ...eventlogErrors,
   ...kbsErrors,
   ...modelErrors,
