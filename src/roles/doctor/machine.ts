@@ -4,7 +4,7 @@ import { join } from "node:path";
 /** The most that is read of one file; what is looked at is short. */
 const MAX_BYTES = 256 * 1024;
 /** Errors that mean: nothing there that this user could see. */
-const NOTHING = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ESRCH", "ENXIO", "EIO", "ELOOP"];
+const NOTHING = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ESRCH", "ENXIO", "EIO", "EISDIR", "ELOOP"];
 
 /** A machine to look at: its files below a root folder, which is `/` for the machine that this program runs on. It is only ever read. */
 export class Machine {

@@ -1,6 +1,6 @@
 import { CaiError } from "../../../system/index.ts";
 import { readU16, readU32 } from "../layout.ts";
-import { errnoOf, readKernelFile } from "./kernel-file.ts";
+import { errnoOf, isMissing, readKernelFile } from "./kernel-file.ts";
 import type { TdxPaths } from "./paths.ts";
 
 /** The table is a standard ACPI header of 36 bytes, then type u8, subtype u8, reserved u16, area length u64, area address u64 (tdx.md §4.1). */
@@ -52,8 +52,8 @@ async function readIfThere(path: string, limit: number, onTooLong: () => CaiErro
   try {
     return await readKernelFile(path, limit, onTooLong);
   } catch (error) {
+    if (isMissing(error)) return undefined;
     const code = errnoOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     if (code === undefined) throw error;
     throw new CaiError("tdx.ccel-malformed", `${path} cannot be read`, { got: code, cause: error });
   }

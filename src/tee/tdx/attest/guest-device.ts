@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { CaiError } from "../../../system/index.ts";
 import { onDeviceThread } from "./device-thread.ts";
-import { errnoOf } from "./kernel-file.ts";
+import { errnoOf, explained, isMissing } from "./kernel-file.ts";
 
 /** The TDX guest device, as attestation uses it. Its methods throw what the kernel says, as SystemError. */
 export interface GuestDevice {
@@ -32,33 +32,25 @@ export async function findDevice(paths: readonly string[]): Promise<string | und
       await stat(path);
       return path;
     } catch (error) {
-      if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw error;
+      if (!isMissing(error)) throw error;
     }
   }
   return undefined;
 }
 
+const NOT_ROOT = "this user may not open it; run as root";
+const REASONS = {
+  EACCES: NOT_ROOT,
+  EPERM: NOT_ROOT,
+  ENOTTY: "this kernel's driver does not have that call",
+  EINVAL: "the kernel does not take these arguments",
+};
+
 /** The error `tdx.device-unusable` for what a call of the device threw; an error of this program's own stays as it is. */
 export function deviceError(what: string, error: unknown): CaiError {
   if (error instanceof CaiError) return error;
-  const code = errnoOf(error);
-  if (code === "ETIMEDOUT") return new CaiError("tdx.quote-timeout", `the TDX guest device did not answer: ${what}`, { cause: error });
-  return new CaiError("tdx.device-unusable", `the TDX guest device does not work: ${what}`, {
-    got: reasonOf(code) ?? String(error),
-    cause: error,
-  });
-}
-
-function reasonOf(code: string | undefined): string | undefined {
-  switch (code) {
-    case "EACCES":
-    case "EPERM":
-      return `${code}: this user may not open it; run as root`;
-    case "ENOTTY":
-      return "ENOTTY: this kernel's driver does not have that call";
-    case "EINVAL":
-      return "EINVAL: the kernel does not take these arguments";
-    default:
-      return code;
-  }
+  const details = { got: explained(error, REASONS), cause: error };
+  return errnoOf(error) === "ETIMEDOUT"
+    ? new CaiError("tdx.quote-timeout", `the TDX guest device did not answer: ${what}`, details)
+    : new CaiError("tdx.device-unusable", `the TDX guest device does not work: ${what}`, details);
 }

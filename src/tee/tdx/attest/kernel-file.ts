@@ -47,3 +47,21 @@ export async function writeKernelFile(path: string, bytes: Uint8Array): Promise<
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
+
+/** True where a file error says that there is no such file, or no such folder on the way to it. */
+export function isMissing(error: unknown): boolean {
+  const code = errnoOf(error);
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+/**
+ * What a failed call means, in words.
+ *
+ * @param reasons  by errno name
+ * @returns the errno's name with its reason, the name alone where there is none, or what the error says
+ */
+export function explained(error: unknown, reasons: Readonly<Record<string, string>>): string {
+  const code = errnoOf(error);
+  if (code === undefined) return error instanceof Error ? error.message : String(error);
+  return Object.hasOwn(reasons, code) ? `${code}: ${reasons[code]}` : code;
+}

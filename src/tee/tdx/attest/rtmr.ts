@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { CaiError } from "../../../system/index.ts";
-import { deviceError, findDevice, type GuestDevice } from "./guest-device.ts";
-import { errnoOf, readKernelFile, writeKernelFile } from "./kernel-file.ts";
+import { deviceError, type GuestDevice } from "./guest-device.ts";
+import { errnoOf, explained, isMissing, readKernelFile, writeKernelFile } from "./kernel-file.ts";
 import { REPORT_DATA_SIZE } from "./quote-check.ts";
 import { readTdreport } from "./tdreport.ts";
 
 const REGISTER_SIZE = 48;
-const REGISTERS = 4;
+const REGISTERS = [0, 1, 2, 3];
 /** Firmware and boot loader own the others (tdx.md §3.4). */
 const EXTENDABLE = [2, 3];
 
@@ -35,10 +35,7 @@ export function createRtmrs({ measurements, device }: RtmrOptions): Rtmrs {
   const fileOf = (register: number) => join(measurements, `rtmr${register}:sha384`);
   return {
     async read(register) {
-      requireRegister(
-        register,
-        Array.from({ length: REGISTERS }, (_, number) => number),
-      );
+      requireRegister(register, REGISTERS);
       try {
         return requireSize(register, await readKernelFile(fileOf(register), REGISTER_SIZE, () => wrongSize(register, "more")));
       } catch (error) {
@@ -68,14 +65,6 @@ export function createRtmrs({ measurements, device }: RtmrOptions): Rtmrs {
     },
   };
 }
-
-/** The guest device at the first of the paths that is there. */
-export const deviceAt =
-  (paths: readonly string[], make: (path: string) => GuestDevice): RtmrOptions["device"] =>
-  async () => {
-    const path = await findDevice(paths);
-    return path === undefined ? undefined : make(path);
-  };
 
 function requireRegister(register: number, allowed: readonly number[]): void {
   if (allowed.includes(register)) return;
@@ -107,30 +96,15 @@ function unavailable(register: number, got: string): CaiError {
   });
 }
 
-function isMissing(error: unknown): boolean {
-  const code = errnoOf(error);
-  return code === "ENOENT" || code === "ENOTDIR";
-}
+const REASONS = {
+  EACCES: "only root may",
+  EPERM: "only root may",
+  EROFS: "/sys is read-only here; containers need it writable",
+  EINVAL: "the kernel does not let this register be extended",
+};
 
 function refused(what: string, register: number, error: unknown): CaiError {
   if (error instanceof CaiError) return error;
-  const code = errnoOf(error);
-  return new CaiError("tdx.rtmr-refused", `the kernel did not let this process ${what} RTMR${register}`, {
-    got: reasonOf(code) ?? String(error),
-    cause: error,
-  });
-}
-
-function reasonOf(code: string | undefined): string | undefined {
-  switch (code) {
-    case "EACCES":
-    case "EPERM":
-      return `${code}: only root may`;
-    case "EROFS":
-      return "EROFS: /sys is read-only here; containers need it writable";
-    case "EINVAL":
-      return "EINVAL: the kernel does not let this register be extended";
-    default:
-      return code;
-  }
+  const details = { got: explained(error, REASONS), cause: error };
+  return new CaiError("tdx.rtmr-refused", `the kernel did not let this process ${what} RTMR${register}`, details);
 }

@@ -3,7 +3,7 @@ import { readlinkSync } from "node:fs";
 import { mkdir, readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CaiError } from "../../../system/index.ts";
-import { errnoOf } from "./kernel-file.ts";
+import { errnoOf, explained } from "./kernel-file.ts";
 
 /** `cai-<process id>-<process namespace, 8 digits><random, 16 digits>` */
 const NAME = /^cai-(\d{1,10})-([0-9a-f]{8})[0-9a-f]{16}$/;
@@ -72,27 +72,19 @@ function namespaceId(): string {
   return (Number(inode) >>> 0).toString(16).padStart(8, "0");
 }
 
+const MISSING =
+  "it is not there; it needs Linux 6.7, the driver (modprobe tdx_guest) and a mounted configfs (mount -t configfs none /sys/kernel/config)";
+const CLOSED = "this user may not make entries there; run as root, in a container with configfs writable";
+const REASONS = {
+  ENOENT: MISSING,
+  ENOTDIR: MISSING,
+  EACCES: CLOSED,
+  EPERM: CLOSED,
+  EROFS: CLOSED,
+  ENXIO: "no driver of a TEE is registered (modprobe tdx_guest)",
+};
+
 /** The error of an interface that cannot be worked with, in words for whoever has to mend it. */
 export function unusable(path: string, error: unknown): CaiError {
-  const code = errnoOf(error);
-  return new CaiError("tdx.configfs-unusable", `configfs-tsm cannot be used at ${path}`, {
-    got: reasonOf(code) ?? code ?? String(error),
-    cause: error,
-  });
-}
-
-function reasonOf(code: string | undefined): string | undefined {
-  switch (code) {
-    case "ENOENT":
-    case "ENOTDIR":
-      return `${code}: it is not there; it needs Linux 6.7, the driver (modprobe tdx_guest) and a mounted configfs (mount -t configfs none /sys/kernel/config)`;
-    case "EACCES":
-    case "EPERM":
-    case "EROFS":
-      return `${code}: this user may not make entries there; run as root, in a container with configfs writable`;
-    case "ENXIO":
-      return "ENXIO: no driver of a TEE is registered (modprobe tdx_guest)";
-    default:
-      return undefined;
-  }
+  return new CaiError("tdx.configfs-unusable", `configfs-tsm cannot be used at ${path}`, { got: explained(error, REASONS), cause: error });
 }

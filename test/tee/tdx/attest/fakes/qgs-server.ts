@@ -79,11 +79,12 @@ export class QgsServer {
 
 /** The framed answer to one request message. */
 export function answerTo(request: Uint8Array, fault?: QgsFault): Buffer {
+  const refused = framed(message(new Uint8Array(), { kind: "error", code: 0x12006 }));
+  if (request.length !== 24 + 1024) return refused;
   const view = new DataView(request.buffer, request.byteOffset, request.byteLength);
+  const isRequest = view.getUint16(0, true) === 1 && view.getUint32(4, true) === 0;
+  if (!isRequest || view.getUint32(8, true) !== request.length || view.getUint32(16, true) !== 1024) return refused;
   const report = request.subarray(24);
-  const whole = view.getUint32(8, true) === request.length && view.getUint32(16, true) === 1024 && report.length === 1024;
-  if (view.getUint16(0, true) !== 1 || view.getUint32(4, true) !== 0 || !whole)
-    return framed(message(new Uint8Array(), { kind: "error", code: 0x12006 }));
   const asked = Uint8Array.from(report);
   if (fault?.kind === "other") asked.fill(0xee, 128, 192);
   return framed(message(fault?.kind === "error" ? new Uint8Array() : quoteOfTdreport(asked), fault), fault);
