@@ -21,23 +21,31 @@ afterAll(async () => {
 });
 
 const diagnosis = async (...args: string[]) => {
-  const { findings, assurance } = await caiJson(["doctor", ...args]);
+  const { findings, assurance } = await caiJson(["doctor", "--offline", ...args]);
   const severity = (id: string) => (findings as Found[]).find((finding) => finding.id === id)?.severity;
   return { severity, assurance: assurance as { reachable: string; lacks: string[] } };
 };
 
 describe("cai doctor", () => {
   test("ends with 0 whatever it finds, in words and as one document", async () => {
-    const said = await cai(["doctor"]);
+    const said = await cai(["doctor", "--offline"]);
     expect([said.status, said.stderr]).toEqual([0, ""]);
     expect(said.stdout).toContain("Assurance: ");
-    const { status, stdout } = await cai(["doctor", "--json"]);
+    const { status, stdout } = await cai(["doctor", "--offline", "--json"]);
     expect([status, Object.keys(JSON.parse(stdout))]).toEqual([0, ["assurance", "findings", "failed_checks"]]);
   });
 
   test("claims nothing for a machine that is no TEE", async () => {
     const { severity, assurance } = await diagnosis("--root", folder);
     expect([severity("platform.none"), assurance.reachable]).toEqual(["problem", "none"]);
+  });
+
+  test("asks the sources of collateral that it is told", async () => {
+    const { findings } = await caiJson(["doctor", "--source", "http://127.0.0.1:9"]);
+    expect((findings as Found[]).find(({ id }) => id === "collateral.reachable")).toMatchObject({
+      severity: "info",
+      message: expect.stringContaining("no source of collateral answers"),
+    });
   });
 
   test("says whether the trustee answers, and whose clock is wrong", async () => {

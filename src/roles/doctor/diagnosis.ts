@@ -2,6 +2,7 @@ import { CaiError, type HttpClient, type StreamAddress } from "../../system/inde
 import { tdxAttester, tdxPaths } from "../../tee/tdx/index.ts";
 import { administration } from "./checks/administration.ts";
 import { clock } from "./checks/clock.ts";
+import { type CollateralPlaces, collateral } from "./checks/collateral.ts";
 import { kernel } from "./checks/kernel.ts";
 import { memory } from "./checks/memory.ts";
 import { type FuseState, mounting } from "./checks/mounting.ts";
@@ -26,6 +27,8 @@ export interface Subject {
   readonly reportData: Uint8Array;
   /** where the host's quote generation service is, whatever the machine's file says */
   readonly qgs?: StreamAddress;
+  /** absent: nobody is asked for collateral */
+  readonly collateral?: CollateralPlaces;
   readonly trustee?: { readonly client: HttpClient; readonly url: URL };
 }
 
@@ -38,7 +41,7 @@ export interface Diagnosis {
 
 /** Looks at everything. What is found is no error; a check that fails is a finding of its own, and the others go on. */
 export async function diagnose(subject: Subject): Promise<Diagnosis> {
-  const { machine, fuse, now, trustee: peer } = subject;
+  const { machine, fuse, now, collateral: places, trustee: peer } = subject;
   const checkup = new Checkup();
   const { isTee, quoted } = await hardware(checkup, subject);
   const system = await checkup.run("system", async () => rootFileSystem(machine), { protected: false, findings: [] });
@@ -51,6 +54,7 @@ export async function diagnose(subject: Subject): Promise<Diagnosis> {
   checkup.add(await checkup.run("memory", async () => memory(machine), []));
   checkup.add(await checkup.run("mount", async () => mounting(machine, fuse), []));
   checkup.add(await checkup.run("clock", async () => clock(now), []));
+  if (places !== undefined) checkup.add(await checkup.run("collateral", () => collateral(places), []));
   if (peer !== undefined) checkup.add(await checkup.run("trustee", () => trustee(peer.client, peer.url, now), []));
   const { findings, failed } = checkup;
   return { findings, failed, assurance: assurance({ isTee, quoted, rootProtected: system.protected, administration: open }) };

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { clock, clockAgainst } from "../../../../src/roles/doctor/checks/clock.ts";
+import { collateral } from "../../../../src/roles/doctor/checks/collateral.ts";
 import { kernel } from "../../../../src/roles/doctor/checks/kernel.ts";
 import { memory } from "../../../../src/roles/doctor/checks/memory.ts";
 import { mounting } from "../../../../src/roles/doctor/checks/mounting.ts";
@@ -7,6 +8,8 @@ import { platform } from "../../../../src/roles/doctor/checks/platform.ts";
 import { rootFileSystem } from "../../../../src/roles/doctor/checks/root-file-system.ts";
 import { trustee } from "../../../../src/roles/doctor/checks/trustee.ts";
 import { CaiError, type HttpClient } from "../../../../src/system/index.ts";
+import { configuredOrigins } from "../../../../src/tee/tdx/index.ts";
+import { haveVectors, vector } from "../../../tee/tdx/testing.ts";
 import { finding, kinds, machineWith, removeMachines } from "../fake-machine.ts";
 
 afterAll(removeMachines);
@@ -125,6 +128,36 @@ describe("the trustee", () => {
       message: expect.stringContaining("ECONNREFUSED"),
     });
     expect((await trustee(failing("net.tls-failed"), new URL("https://t.example"), NOW))[0]?.mend).toContain("--ca");
+  });
+});
+
+describe("collateral", () => {
+  const origins = (setting: string) =>
+    configuredOrigins(setting, {
+      environment: {},
+      readFile: () => undefined,
+      metadata: { request: () => Promise.reject(new Error("asked")) },
+    });
+  const client = (reachable: (host: string) => boolean): HttpClient => ({
+    request: async ({ url }) => {
+      if (!reachable(url.hostname)) throw new CaiError("net.unreachable", `no connection to ${url.origin}`);
+      return { status: 200, headers: new Headers(), body: vector("raw/pckcrl-platform-2023-06.der").slice() };
+    },
+  });
+  const readFile = () => [];
+  const of = (setting: string, reachable: (host: string) => boolean) =>
+    collateral({ origins: origins(setting), client: client(reachable), readFile });
+
+  test.skipIf(!haveVectors)("is fine where every source answers, and worth knowing where one or all do not", async () => {
+    const list = "http://one.example,http://two.example";
+    expect(kinds(await of(list, () => true))).toEqual(["collateral.reachable ok"]);
+    const [some] = await of(list, (host) => host === "one.example");
+    expect(some).toMatchObject({
+      severity: "info",
+      message: expect.stringMatching(/can be had from .*one\.example.*not from every source: .*two\.example/),
+    });
+    const [none] = await of(list, () => false);
+    expect(none).toMatchObject({ severity: "info", message: expect.stringContaining("no source of collateral answers (as setting says)") });
   });
 });
 
