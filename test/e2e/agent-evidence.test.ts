@@ -29,7 +29,7 @@ function registerIn(evidence: Record<string, unknown>): string | undefined {
 
 describe.skipIf(!canMount)("the compiled agent on TDX hardware, as fakes of its kernel and host show it", () => {
   const { data, digest } = aaelEvent({ domain: "cai", operation: "model", content: "sha256:00" }, SHA384);
-  const runtimeLog = encodeLogEvent({ index: 4, type: 6, digests: [{ algorithm: { id: 12, name: "SHA-384", size: 48 }, digest }], data });
+  const runtimeLog = encodeLogEvent({ index: 4, type: 6, digests: [{ algorithm: "SHA-384", digest }], data });
   const tsm = canMount ? GuestKernel.start() : undefined!;
   const logged = canMount ? GuestKernel.start({ runtimeLog }, [ZERO, ZERO, ZERO, ZERO]) : undefined!;
   const device = canMount ? GuestKernel.start({ configfs: false, measurements: false }) : undefined!;

@@ -58,7 +58,7 @@ describe("the diagnosis of an ordinary machine", () => {
 
 describe.skipIf(!canMount)("the diagnosis of a TDX guest", () => {
   const { data, digest } = aaelEvent({ domain: "cai", operation: "instance", content: "x" }, SHA384);
-  const runtimeLog = encodeLogEvent({ index: 4, type: 6, digests: [{ algorithm: { id: 12, name: "SHA-384", size: 48 }, digest }], data });
+  const runtimeLog = encodeLogEvent({ index: 4, type: 6, digests: [{ algorithm: "SHA-384", digest }], data });
   const zero = new Uint8Array(48);
   const qgs = new QgsServer();
   const kernels: GuestKernel[] = [];

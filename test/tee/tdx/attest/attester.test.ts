@@ -144,7 +144,7 @@ describe("the attester of a TDX guest", () => {
 
 describe("the event log in the evidence", () => {
   const { data, digest } = aaelEvent({ domain: "cai", operation: "model", content: "sha256:00" }, SHA384);
-  const record = encodeLogEvent({ index: 4, type: 6, digests: [{ algorithm: { id: 12, name: "SHA-384", size: 48 }, digest }], data });
+  const record = encodeLogEvent({ index: 4, type: 6, digests: [{ algorithm: "SHA-384", digest }], data });
 
   test("is the runtime log behind the fixed header where firmware has none, and replays to the registers of the quote", async () => {
     const { make, guest } = machine({ eventlog: record });
