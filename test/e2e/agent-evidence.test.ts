@@ -58,6 +58,13 @@ describe.skipIf(!canMount)("the compiled agent on TDX hardware, as fakes of its 
     expect(JSON.stringify(members)).toContain("sha256:00");
   });
 
+  test("takes the runtime log from where other agents' variable says", async () => {
+    const log = join(dirname(tsm.root), "eventlog");
+    await writeFile(log, runtimeLog);
+    const given = await caiJson(from(tsm), { env: { AAEL_PATH: log } });
+    expect(Buffer.from(String(given["cc_eventlog"]), "base64").includes(runtimeLog)).toBe(true);
+  });
+
   test("gives evidence through the guest device and the host's service", async () => {
     const given = await caiJson(from(device, "--qgs", `unix:${qgs.address.path}`));
     expect((await verified(given)).reportData).toBe(REPORT_DATA.padEnd(128, "0"));

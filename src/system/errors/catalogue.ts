@@ -34,8 +34,8 @@ export const catalogue = {
   ...storeErrors,
   ...sgxErrors,
   ...tdxErrors,
-  ...teeErrors,
   ...tdxAttestErrors,
+  ...teeErrors,
   ...trusteeErrors,
 } as const;
 

@@ -75,6 +75,11 @@ export const tdxAttestErrors = {
     remedy: "Use register 3, or 2 where the image leaves it to run time.",
   },
   "tdx.rtmr-digest-length": { exit: 2, cause: "A digest for a measurement register has 48 bytes.", remedy: "Hash the event with SHA-384." },
+  "tdx.ccel-unreadable": {
+    exit: 1,
+    cause: "An event log of this machine, or the ACPI table that announces it, cannot be read.",
+    remedy: "Run as root, with /sys/firmware visible; evidence without its log would not be taken.",
+  },
   "tdx.ccel-malformed": {
     exit: 1,
     cause: "The boot event log of this machine, or the ACPI table that announces it, is not of the form that firmware writes.",

@@ -45,7 +45,7 @@ const TRIES = 3;
 /**
  * Gets evidence of the TDX guest that this program runs in.
  *
- * Its `evidence` throws `tdx.report-data-length`, `agent.evidence-busy`, `tdx.ccel-malformed`, `eventlog.malformed`, and where no quote comes:
+ * Its `evidence` throws `tdx.report-data-length`, `agent.evidence-busy`, `tdx.ccel-malformed`, `tdx.ccel-unreadable`, `eventlog.malformed`, and where no quote comes:
  * the one source's error, or `tdx.quote-unavailable` with what each said.
  */
 export function tdxAttester(options: TdxAttesterOptions = {}): TdxAttester {

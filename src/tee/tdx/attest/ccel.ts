@@ -16,7 +16,7 @@ const MAX_RUNTIME_LOG = 4 * 1024 * 1024;
  * Reads what firmware and boot loader logged of this boot: the whole log area, padding included.
  *
  * @returns undefined where firmware announces no log
- * @throws CaiError `tdx.ccel-malformed`
+ * @throws CaiError `tdx.ccel-malformed`, `tdx.ccel-unreadable`
  */
 export async function readCcel({ ccelTable, ccelData }: Pick<TdxPaths, "ccelTable" | "ccelData">): Promise<Uint8Array | undefined> {
   const table = await readIfThere(ccelTable, TABLE_SIZE, () => malformed("ACPI table", `${TABLE_SIZE} bytes`, "more"));
@@ -28,7 +28,7 @@ export async function readCcel({ ccelTable, ccelData }: Pick<TdxPaths, "ccelTabl
   return area;
 }
 
-/** The agent's own records of this boot. @returns undefined where there are none */
+/** The agent's own records of this boot. @returns undefined where there are none. @throws CaiError as {@link readCcel} */
 export function readRuntimeLog(path: string): Promise<Uint8Array | undefined> {
   return readIfThere(path, MAX_RUNTIME_LOG, () => malformed("runtime log", `at most ${MAX_RUNTIME_LOG} bytes`, "more"));
 }
@@ -55,7 +55,7 @@ async function readIfThere(path: string, limit: number, onTooLong: () => CaiErro
     if (isMissing(error)) return undefined;
     const code = errnoOf(error);
     if (code === undefined) throw error;
-    throw new CaiError("tdx.ccel-malformed", `${path} cannot be read`, { got: code, cause: error });
+    throw new CaiError("tdx.ccel-unreadable", `${path} cannot be read`, { got: code, cause: error });
   }
 }
 

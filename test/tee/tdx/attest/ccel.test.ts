@@ -56,7 +56,7 @@ describe("the boot event log", () => {
     rmSync(paths.ccelData);
     expect((await asyncRejection(readCcel(paths))).id).toBe("tdx.ccel-malformed");
     mkdirSync(paths.ccelData);
-    expect((await asyncRejection(readCcel(paths))).id).toBe("tdx.ccel-malformed");
+    expect((await asyncRejection(readCcel(paths))).id).toBe("tdx.ccel-unreadable");
     writeFileSync(paths.ccelTable, new Uint8Array(57));
     expect((await asyncRejection(readCcel(paths))).id).toBe("tdx.ccel-malformed");
     const long = join(folder, "long");
