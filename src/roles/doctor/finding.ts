@@ -1,4 +1,7 @@
-/** How much a finding matters: `ok` is how it should be; `info` is worth knowing; a `warning` costs assurance; a `problem` keeps something from working. */
+/**
+ * How much a finding matters: `ok` is how it should be, `info` is worth knowing, a `warning` costs assurance, a `problem` keeps something from
+ * working.
+ */
 export type Severity = "ok" | "info" | "warning" | "problem";
 
 /** One thing that is so on this machine. */

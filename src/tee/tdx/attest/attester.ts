@@ -35,7 +35,12 @@ export interface TdxAttester extends Attester {
   readonly rtmrs: Rtmrs;
   /** the path of the guest device; undefined where there is none */
   device(): Promise<string | undefined>;
-  /** What is sent as the event log (tdx.md §4.1). @returns undefined where there is none. @throws CaiError `tdx.ccel-malformed`, `eventlog.malformed` */
+  /**
+   * What is sent as the event log (tdx.md §4.1).
+   *
+   * @returns undefined where there is none
+   * @throws CaiError `tdx.ccel-malformed`, `tdx.ccel-unreadable`, `eventlog.malformed`
+   */
   eventLog(): Promise<Uint8Array | undefined>;
 }
 
@@ -45,8 +50,8 @@ const TRIES = 3;
 /**
  * Gets evidence of the TDX guest that this program runs in.
  *
- * Its `evidence` throws `tdx.report-data-length`, `agent.evidence-busy`, `tdx.ccel-malformed`, `tdx.ccel-unreadable`, `eventlog.malformed`, and where no quote comes:
- * the one source's error, or `tdx.quote-unavailable` with what each said.
+ * Its `evidence` throws `tdx.report-data-length`, `agent.evidence-busy`, `tdx.ccel-malformed`, `tdx.ccel-unreadable`, `eventlog.malformed`; and
+ * where no quote comes, the one source's error, or `tdx.quote-unavailable` with what each said.
  */
 export function tdxAttester(options: TdxAttesterOptions = {}): TdxAttester {
   const { paths = tdxPaths(), source = "auto", openDevice = threadedDevice, sleep = Bun.sleep } = options;
@@ -96,7 +101,9 @@ async function works(source: QuoteSource): Promise<boolean> {
   }
 }
 
-/** A quote with the log of the same moment: a record that is written meanwhile would be in one and not in the other, and no verifier would take that. */
+/**
+ * A quote with the log of the same moment: a record that is written meanwhile would be in one and not in the other, and no verifier would take that.
+ */
 async function evidenceOf(
   reportData: Uint8Array,
   sources: readonly QuoteSource[],

@@ -6,8 +6,8 @@ import { CaiError } from "../../../system/index.ts";
 const STEP = 64 * 1024;
 
 /**
- * Reads a file of sysfs, configfs or procfs whole, in one open. Sizes that stat(2) gives there mean nothing, so it reads up to the end. The calls run in
- * the runtime's thread pool and do not block the event loop, however long the kernel takes.
+ * Reads a file of sysfs, configfs or procfs whole, in one open. Sizes that stat(2) gives there mean nothing, so it reads up to the end. The calls
+ * run in the runtime's thread pool and do not block the event loop, however long the kernel takes.
  *
  * @param limit  bytes; a longer file is `onTooLong`'s error
  * @throws what the file system says, with its errno as `code`

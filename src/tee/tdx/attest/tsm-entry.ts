@@ -37,7 +37,10 @@ async function removeEntry(entry: string): Promise<void> {
   }
 }
 
-/** Removes the entries that processes of this program left behind when they were killed. Those of another container are never judged by our process ids. */
+/**
+ * Removes the entries that processes of this program left behind when they were killed. Those of another container are never judged by our process
+ * ids.
+ */
 export async function removeStaleEntries(root: string): Promise<void> {
   let names: string[];
   try {
