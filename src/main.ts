@@ -27,6 +27,7 @@ const tree: Group = {
   summary: "cai runs AI models and data on machines you do not trust: trustee, guest agent and the tools of a model's owner in one file.",
   members: {
     demo: { summary: "the whole story on this machine, without TEE hardware", load: () => import("./roles/demo/commands/demo.ts") },
+    doctor: { summary: "what this machine is and lacks, and what mends it", load: () => import("./roles/doctor/commands/doctor.ts") },
     trustee: {
       summary: "at the model owner's home: verify environments, release keys to those that pass",
       members: {

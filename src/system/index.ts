@@ -4,6 +4,7 @@ export {
   defineVerb,
   errorText,
   type FlagSpec,
+  type FlagValues,
   formatBytes,
   formatTable,
   groupUsage,
@@ -30,6 +31,7 @@ export {
   errnoName,
   GatherWriter,
   ioctl,
+  ioctlBuffer,
   openDevice,
   PinnedMemory,
   readAt,
@@ -48,6 +50,7 @@ export {
   unmountFilesystem,
 } from "./libc-mount.ts";
 export { receiveDescriptor, socketPair } from "./libc-socket.ts";
+export { Stream, type StreamAddress, streamAddress } from "./libc-stream.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
 export { selfCommand } from "./self.ts";
 export { activeSwap } from "./swap.ts";

@@ -71,6 +71,20 @@ export function ioctl(fd: number, request: number, argument: Uint8Array): number
 }
 
 /**
+ * ioctl(2) whose argument names a buffer: `{u64 address, u64 length}`. The kernel may change the bytes of the buffer.
+ *
+ * @throws SystemError
+ */
+export function ioctlBuffer(fd: number, request: number, buffer: PinnedMemory): void {
+  startArguments();
+  const { bytes, address } = structure(16);
+  const words = new DataView(bytes.buffer, bytes.byteOffset, 16);
+  words.setBigUint64(0, BigInt(buffer.address), true);
+  words.setBigUint64(8, BigInt(buffer.bytes.byteLength), true);
+  retried("ioctl", `descriptor ${fd}`, () => libc().ioctl(fd, request, address));
+}
+
+/**
  * Takes an exclusive lock on an open file, for as long as it is open; another process or another `open` of it is refused.
  *
  * @returns false where somebody else holds it

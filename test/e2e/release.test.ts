@@ -375,7 +375,7 @@ describe("the agent's commands", () => {
     expect((await caiError(["agent", "evidence", "--report-data", reserved, "--simulated-tdx", world.machine])).id).toBe(
       "agent.report-data-reserved",
     );
-    expect((await caiError(["agent", "evidence", "--report-data", "00"])).id).toBe("agent.no-tee");
+    expect((await caiError(["agent", "evidence", "--report-data", "00", "--tdx-root", "/nonexistent"])).id).toBe("agent.no-tee");
   });
 
   test("print a token that says simulated, fresh, tagged, and whose signature the published keys verify", async () => {

@@ -1,19 +1,30 @@
 import { type HashAlgorithm, isReservedReportData, reportDataOf } from "../../protocol/index.ts";
 import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { Attester } from "../../tee/index.ts";
-import { simulatedTdxAttester } from "../../tee/tdx/index.ts";
+import { simulatedTdxAttester, type TdxAttesterOptions, tdxAttester, tdxPaths } from "../../tee/tdx/index.ts";
+
+/** Where evidence may come from. */
+export interface AttesterSettings {
+  /** path of a simulated TD's state: be that machine, whatever this one is */
+  readonly simulatedTdx?: string;
+  /** how the hardware of a TDX guest is reached */
+  readonly tdx?: TdxAttesterOptions;
+}
 
 /**
  * Chooses where this machine's evidence comes from. A simulated platform is used only where it is named: nothing falls back to it.
  *
- * @param simulatedTdx  path of a simulated TD's state
- * @throws CaiError `agent.no-tee` where this machine is none, or what reading the state throws
+ * @throws CaiError `agent.no-tee` where this machine is none, with what was looked for; or what reading a simulated TD's state throws
  */
-export async function selectAttester({ simulatedTdx }: { readonly simulatedTdx?: string } = {}): Promise<Attester> {
+export async function selectAttester({ simulatedTdx, tdx = {} }: AttesterSettings = {}): Promise<Attester> {
   if (simulatedTdx !== undefined) return simulatedTdxAttester(simulatedTdx);
-  throw new CaiError("agent.no-tee", "this version gets evidence from no hardware", {
-    expected: "a simulated TD named with --simulated-tdx",
-    hint: "make one with `cai sim tdx init`",
+  const attester = tdxAttester(tdx);
+  if (await attester.detect()) return attester;
+  const { configfsRoot, devicePaths } = tdx.paths ?? tdxPaths();
+  throw new CaiError("agent.no-tee", "this machine is no TEE that evidence can be had from", {
+    expected: `configfs-tsm for tdx_guest at ${configfsRoot}, or one of ${devicePaths.join(", ")}`,
+    got: "none of them",
+    hint: "`cai doctor` says what this machine is; to try without hardware: `cai sim tdx init` and --simulated-tdx",
   });
 }
 

@@ -18,7 +18,9 @@ export function verbUsage(verb: Verb): string {
   const synopsis = ["cai", path, ...positionals.map(positionalForm), ...required, "[flags]"].join(" ");
   const sections = [`Usage: ${synopsis}`, description];
   if (positionals.length > 0) sections.push(`Arguments:\n${indent(formatTable(positionals.map((p) => [p.name, p.about])))}`);
-  sections.push(`Flags:\n${indent(formatTable(flags.map(([name, spec]) => [flagForm(name, spec), flagAbout(name, spec)])))}`);
+  for (const [group, members] of Map.groupBy(flags, ([, spec]) => spec.group ?? "Flags")) {
+    sections.push(`${group}:\n${indent(formatTable(members.map(([name, spec]) => [flagForm(name, spec), flagAbout(name, spec)])))}`);
+  }
   sections.push(
     `Exit status:\n${indent(formatTable(Object.entries(EXIT_MEANINGS).map(([code, meaning]) => [code, exits?.[Number(code) as 0] ?? meaning])))}`,
   );

@@ -19,6 +19,8 @@ interface FlagBase {
   readonly commandLineOnly?: true;
   /** a setting that widens what is allowed comes from a flag or a file, never from a variable, which others may have set */
   readonly noVariable?: true;
+  /** the heading that the help lists the flag under, after the others: for flags that few people need */
+  readonly group?: string;
 }
 
 export interface TextFlag extends FlagBase {

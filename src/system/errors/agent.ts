@@ -67,6 +67,11 @@ export const agentErrors = {
     cause: "This machine is no TEE that the agent can get evidence from.",
     remedy: "Run inside a TEE, or try out with --simulated-tdx (see `cai sim tdx`).",
   },
+  "agent.evidence-busy": {
+    exit: 1,
+    cause: "More evidence is asked for at once than this machine can make; quotes are made one at a time.",
+    remedy: "Ask again in a few seconds.",
+  },
   "agent.resource-unknown": {
     exit: 2,
     cause: "Neither the command line nor the artefact says which resource holds the model's key.",

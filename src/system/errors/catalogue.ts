@@ -3,6 +3,7 @@ import { agentErrors } from "./agent.ts";
 import { cliErrors } from "./cli.ts";
 import { cryptoErrors } from "./crypto.ts";
 import { demoErrors } from "./demo.ts";
+import { doctorErrors } from "./doctor.ts";
 import { eventlogErrors } from "./eventlog.ts";
 import { kbsErrors } from "./kbs.ts";
 import { modelErrors } from "./model.ts";
@@ -12,6 +13,7 @@ import { policyErrors } from "./policy.ts";
 import { sgxErrors } from "./sgx.ts";
 import { storeErrors } from "./store.ts";
 import { tdxErrors } from "./tdx.ts";
+import { tdxAttestErrors } from "./tdx-attest.ts";
 import { teeErrors } from "./tee.ts";
 import { trusteeErrors } from "./trustee.ts";
 
@@ -22,6 +24,7 @@ export const catalogue = {
   ...cliErrors,
   ...cryptoErrors,
   ...demoErrors,
+  ...doctorErrors,
   ...eventlogErrors,
   ...kbsErrors,
   ...modelErrors,
@@ -31,6 +34,7 @@ export const catalogue = {
   ...storeErrors,
   ...sgxErrors,
   ...tdxErrors,
+  ...tdxAttestErrors,
   ...teeErrors,
   ...trusteeErrors,
 } as const;

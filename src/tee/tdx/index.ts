@@ -1,4 +1,7 @@
 export { anchorByName, builtInAnchors, loadAnchors } from "./anchors.ts";
+export { type TdxAttester, type TdxAttesterOptions, tdxAttester } from "./attest/attester.ts";
+export { type TdxPaths, tdxPaths } from "./attest/paths.ts";
+export { QUOTE_SOURCES, type QuoteSource, type QuoteSourceName } from "./attest/quote-source.ts";
 export { VerificationCache } from "./cache.ts";
 export { authenticateCollateral } from "./collateral/authentic.ts";
 export { CollateralCache } from "./collateral/cache.ts";

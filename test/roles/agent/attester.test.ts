@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rcarRuntimeData, reportDataOf } from "../../../src/protocol/index.ts";
 import { evidenceFor, selectAttester } from "../../../src/roles/agent/index.ts";
-import { createSimulatedTd, parseQuote, saveSimulatedTd } from "../../../src/tee/tdx/index.ts";
+import { createSimulatedTd, parseQuote, saveSimulatedTd, tdxPaths } from "../../../src/tee/tdx/index.ts";
 import { NOW, TID, teeKey, utf8 } from "../../protocol/samples.ts";
 import { asyncRejection } from "../../rejection.ts";
 import { FakeAttester } from "./fake-trustee.ts";
@@ -13,8 +13,24 @@ const folder = mkdtempSync(join(tmpdir(), "attester-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("where evidence comes from", () => {
-  test("nothing falls back to a simulated platform", async () => {
-    expect((await asyncRejection(selectAttester())).id).toBe("agent.no-tee");
+  test("nothing falls back to a simulated platform: a machine without TEE is told what was looked for", async () => {
+    const { id, expected, hint } = await asyncRejection(selectAttester({ tdx: { paths: tdxPaths(folder) } }));
+    expect(id).toBe("agent.no-tee");
+    expect(expected).toBe(
+      `configfs-tsm for tdx_guest at ${folder}/sys/kernel/config/tsm/report, or one of ${["tdx_guest", "tdx-guest", "tdx-attest"].map((name) => `${folder}/dev/${name}`).join(", ")}`,
+    );
+    expect(hint).toContain("cai doctor");
+  });
+
+  test("hardware is taken where it is there, and a simulated platform only where it is named beside it", async () => {
+    mkdirSync(join(folder, "dev"), { recursive: true });
+    writeFileSync(join(folder, "dev/tdx_guest"), "");
+    const tdx = { paths: tdxPaths(folder) };
+    expect(await selectAttester({ tdx })).toMatchObject({ tee: "tdx", simulated: false });
+    const path = join(folder, "beside.json");
+    saveSimulatedTd(path, createSimulatedTd({ seed: new Uint8Array(32).fill(7), now: NOW }));
+    expect(await selectAttester({ tdx, simulatedTdx: path })).toMatchObject({ tee: "tdx", simulated: true });
+    rmSync(join(folder, "dev"), { recursive: true });
   });
 
   test("a simulated TD that is named gives a quote over the report data, and says that it is simulated", async () => {

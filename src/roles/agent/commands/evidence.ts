@@ -16,7 +16,8 @@ export default defineVerb({
     ...TEE_FLAGS,
   },
   examples: [
-    { about: "over 32 bytes", line: `cai agent evidence --report-data ${"00".repeat(32)} --simulated-tdx sim/machine.json` },
+    { about: "on a TDX machine, as root, over 32 bytes", line: `cai agent evidence --report-data ${"00".repeat(32)}` },
+    { about: "of a simulated machine", line: `cai agent evidence --report-data ${"00".repeat(32)} --simulated-tdx sim/machine.json` },
     { about: "over a JSON object", line: "cai agent evidence --runtime-data runtime.json --simulated-tdx sim/machine.json" },
   ],
   async run({ flags, print }) {

@@ -11,7 +11,7 @@ test("report data that are no bytes are wrong usage", async () => {
   ] as const) {
     let stderr = "";
     const host = { environment: {}, stdout: { write: () => {} }, stderr: { write: (line: string) => (stderr += line) } };
-    await runVerb(verb, ["--report-data", text], host);
+    await runVerb(verb, ["--report-data", text, "--tdx-root", "/nonexistent"], host);
     expect(/^cai: ([\w.-]+):/.exec(stderr)?.[1]).toBe(id);
   }
 });
