@@ -30,7 +30,7 @@ export { type CollateralSummary, parseCollateralSummaries, summarizeCollateral }
 export { type Collateral, formatBundle, parseBundle } from "./collateral.ts";
 export { type CollateralRequest, type CollateralSource, collateralFor } from "./collateral-source.ts";
 export type { ComponentLevel } from "./document-fields.ts";
-export { readEvidence, readQuote, type TdxEvidence } from "./evidence.ts";
+export { readEvidence, type TdxEvidence } from "./evidence.ts";
 export type { PckFacts } from "./pck.ts";
 export type { QeIdentity } from "./qe-identity.ts";
 export { parseQuote, type Quote } from "./quote.ts";

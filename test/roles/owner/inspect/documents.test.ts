@@ -88,6 +88,13 @@ describe("a bundle of collateral", () => {
     expect(sections.map(({ title }) => title)).toContain("Platform levels, highest first");
   });
 
+  test("of several kinds of platforms is explained set by set", () => {
+    const set = { tee: "tdx", fmspc: "00cafe000000", ca: "platform", update: "standard", ...(JSON.parse(platform.bundle()) as object) };
+    const { kind, json } = text(JSON.stringify({ cai_collateral: 1, sets: [set, set] }));
+    expect(kind).toBe("collateral of 2 kinds of platforms");
+    expect(json).toMatchObject({ sets: [{ tcb_info: { id: "TDX" } }, { qe_identity: { id: "TD_QE" } }], left_out: 0 });
+  });
+
   test("that lacks a member is refused", () => {
     const { pck_crl: _, ...rest } = JSON.parse(platform.bundle()) as Record<string, string>;
     expect(errorId(() => text(JSON.stringify(rest)))).toBe("tdx.collateral-malformed");
