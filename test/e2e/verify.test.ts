@@ -227,6 +227,17 @@ describe("a simulated machine of this program", () => {
     expect([ended.status, ended.stdout, ended.stderr.includes("tdx.collateral-unavailable")]).toEqual([4, "", true]);
   });
 
+  test("is held to the runtime data that it was made for", async () => {
+    const runtime = file('{"b":1,"a":"test","c":{"d":"e"}}');
+    const machine = ["--simulated-tdx", join(sim, "machine.json")];
+    const own = file(JSON.stringify(await caiJson(["agent", "evidence", "--runtime-data", runtime, ...machine])));
+    expect((await verify(own, ...how, "--runtime-data", runtime)).out.verdict).toBe("accepted");
+    expectRejected(await verify(own, ...how, "--runtime-data", runtime, "--hash", "sha512"), "report-data-mismatch");
+    expectRejected(await verify(evidence, ...how, "--runtime-data", runtime), "report-data-mismatch");
+    const initData = file('version = "0.1.0"\nalgorithm = "sha384"\n[data]\n');
+    expectRejected(await verify(own, ...how, "--init-data", initData), "init-data-mismatch");
+  });
+
   test("is judged by a policy where one is given", async () => {
     const affirm = file("package policy\nimport rego.v1\ndefault hardware := 97\nhardware := 2 if input.tdx.simulated == true\n");
     const refuse = file("package policy\nhardware := 97\n");

@@ -1,5 +1,5 @@
 import { ENCLAVE_REPORT_FIELDS, ENCLAVE_REPORT_REST } from "./enclave-report.ts";
-import { type Field, readFields } from "./layout.ts";
+import { type Field, readFields, snakeCase } from "./layout.ts";
 import { HEADER_FIELDS, parseQuote, QE_VENDOR_ID, type Quote } from "./quote.ts";
 import { TD_REPORT_15_FIELDS, TD_REPORT_EXTENDED_FIELDS, TD_REPORT_FIELDS, type TdReport } from "./td-report.ts";
 
@@ -67,5 +67,3 @@ export function looksLikeQuote(bytes: Uint8Array): boolean {
   const [offset, size] = HEADER_FIELDS.vendorId;
   return Buffer.compare(bytes.subarray(offset, offset + size), QE_VENDOR_ID) === 0;
 }
-
-const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

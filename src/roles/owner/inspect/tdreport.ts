@@ -11,7 +11,7 @@ export const tdreport: ArtefactKind = {
     const fields = showTdreport(bytes);
     const digest = (from: number, to: number): string => createHash("sha384").update(bytes.subarray(from, to)).digest("hex");
     const own = (name: string): string => fields.find((field) => field.name === name)!.value.toHex();
-    const consistent = digest(256, 495) === own("tee_tcb_info_hash") && digest(512, 1024) === own("tee_info_hash");
+    const consistent = digest(256, 495) === own("tee_tcb_info_hash") && digest(512, 1024) === own("td_info_hash");
     return {
       kind: "TDREPORT of a TDX module",
       json: { ...fieldsJson(fields), digests_agree: consistent },
