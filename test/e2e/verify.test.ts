@@ -145,17 +145,17 @@ describe.skipIf(!haveVectors)("the same quote", () => {
     using server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
-      fetch: ({ url }) =>
-        url.endsWith("/quote")
-          ? new Response(quote())
-          : url.endsWith("/huge")
-            ? new Response(new Uint8Array(9 << 20))
-            : new Response("", { status: 404 }),
+      fetch: ({ url }) => {
+        if (url.endsWith("/quote")) return new Response(quote());
+        if (url.endsWith("/moved")) return Response.redirect("/quote");
+        return url.endsWith("/huge") ? new Response(new Uint8Array(9 << 20)) : new Response("", { status: 404 });
+      },
     });
     const at = (path: string) => `http://127.0.0.1:${server.port}${path}`;
     expectStatus(await verify(at("/quote"), ...how()), "UpToDate", undefined);
     for (const [path, status, id] of [
       ["/nothing", 2, "cli.input-unreadable"],
+      ["/moved", 2, "cli.input-unreadable"],
       ["/huge", 1, "net.response-too-large"],
     ] as const) {
       const ended = await cai(["verify", at(path), ...how()]);
