@@ -111,6 +111,7 @@ const tree: Group = {
         config: { summary: "print the settings in force and where each came from", load: () => import("./roles/agent/commands/config.ts") },
       },
     },
+    inspect: { summary: "explain an artefact of any kind, without judging it", load: () => import("./roles/owner/commands/inspect.ts") },
     verify: { summary: "verify evidence of a TEE on this machine", load: () => import("./roles/owner/commands/verify.ts") },
     sim: {
       summary: "simulated platforms, for trying, developing and testing",

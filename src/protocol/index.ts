@@ -13,6 +13,7 @@ export {
   parseErrorInformation,
 } from "./error-information.ts";
 export { type InitDataClaims, readInitData } from "./init-data.ts";
+export { parseJsonText } from "./json-text.ts";
 export {
   checkBinding,
   encodeAttestation,

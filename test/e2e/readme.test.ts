@@ -77,6 +77,9 @@ describe("the README", () => {
       const other = await paste("other", { CAI_TRUSTEE: `http://127.0.0.1:${port}` });
       expect(other.status).toBe(3);
       expect(other.output).toContain("kbs.policy-denied");
+      const verified = await paste("verify");
+      expect(verified).toMatchObject({ status: 0 });
+      expect(verified.output).toContain("assurance:   L1");
       expect(await paste("offline")).toMatchObject({ status: 0 });
       expect(Bun.spawnSync(["diff", "-r", join(folder, "model"), join(folder, "copy")]).exitCode).toBe(0);
     },

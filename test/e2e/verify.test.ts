@@ -3,12 +3,15 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Attempt, attemptsOf, type Case, expectations, firstWord, load } from "../tee/tdx/expectations.ts";
 import { changed, haveVectors, vector, vectorPath } from "../tee/tdx/testing.ts";
-import { CAI, cai, caiJson, removeScratch, scratch } from "./cai.ts";
+import { CAI, cai, caiJson, removeScratch, scratch, start, stopAll } from "./cai.ts";
 
 setDefaultTimeout(120_000);
 
 const folder = scratch();
-afterAll(() => removeScratch(folder));
+afterAll(async () => {
+  await stopAll();
+  removeScratch(folder);
+});
 let count = 0;
 
 /** A new file in the scratch folder. @returns its path */
@@ -106,9 +109,6 @@ describe.skipIf(!haveVectors)("quotes of simulated machines on the command line"
 
   test("cannot pass for real under a root that only imitates a name", async () => {
     const imitation = vectorPath("intel-sgx-sample/trustedRootCaCert.pem");
-    const { status, stdout, stderr } = await cai(["verify", CAI, "--collateral", "x", "--trust-anchor", imitation]);
-    expect([status, stdout]).toEqual([2, ""]);
-    expect(stderr).toContain("cli.input-unreadable");
     const base = expectations!.negativesBase;
     const anchored = await cai([
       "verify",
@@ -145,17 +145,17 @@ describe.skipIf(!haveVectors)("the same quote", () => {
     using server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
-      fetch: ({ url }) =>
-        url.endsWith("/quote")
-          ? new Response(quote())
-          : url.endsWith("/huge")
-            ? new Response(new Uint8Array(9 << 20))
-            : new Response("", { status: 404 }),
+      fetch: ({ url }) => {
+        if (url.endsWith("/quote")) return new Response(quote());
+        if (url.endsWith("/moved")) return Response.redirect("/quote");
+        return url.endsWith("/huge") ? new Response(new Uint8Array(9 << 20)) : new Response("", { status: 404 });
+      },
     });
     const at = (path: string) => `http://127.0.0.1:${server.port}${path}`;
     expectStatus(await verify(at("/quote"), ...how()), "UpToDate", undefined);
     for (const [path, status, id] of [
       ["/nothing", 2, "cli.input-unreadable"],
+      ["/moved", 2, "cli.input-unreadable"],
       ["/huge", 1, "net.response-too-large"],
     ] as const) {
       const ended = await cai(["verify", at(path), ...how()]);
@@ -214,6 +214,30 @@ describe("a simulated machine of this program", () => {
     expectRejected(await verify(evidence, ...how, "--references", other), "reference-mismatch");
   });
 
+  test("is judged by what a service serves for it, and by nothing where no service answers", async () => {
+    const pccs = await start(["sim", "tdx", "pccs", "--machine", join(sim, "machine.json"), "--listen", "127.0.0.1:0"]);
+    const anchor = ["--trust-anchor", join(sim, "anchor.pem"), "--allow-simulated"];
+    const url = String(pccs.ready["url"]);
+    const good = await verify(evidence, ...anchor, "--collateral-source", url);
+    expect([good.status, good.out.verdict]).toEqual([0, "accepted"]);
+    // Nobody is asked about a quote that its own signatures do not carry.
+    expectRejected(await verify(file(new Uint8Array(700)), ...anchor, "--collateral-source", url), "unsupported-quote");
+    await pccs.kill("SIGTERM");
+    const ended = await cai(["verify", evidence, ...anchor, "--collateral-source", url]);
+    expect([ended.status, ended.stdout, ended.stderr.includes("tdx.collateral-unavailable")]).toEqual([4, "", true]);
+  });
+
+  test("is held to the runtime data that it was made for", async () => {
+    const runtime = file('{"b":1,"a":"test","c":{"d":"e"}}');
+    const machine = ["--simulated-tdx", join(sim, "machine.json")];
+    const own = file(JSON.stringify(await caiJson(["agent", "evidence", "--runtime-data", runtime, ...machine])));
+    expect((await verify(own, ...how, "--runtime-data", runtime)).out.verdict).toBe("accepted");
+    expectRejected(await verify(own, ...how, "--runtime-data", runtime, "--hash", "sha512"), "report-data-mismatch");
+    expectRejected(await verify(evidence, ...how, "--runtime-data", runtime), "report-data-mismatch");
+    const initData = file('version = "0.1.0"\nalgorithm = "sha384"\n[data]\n');
+    expectRejected(await verify(own, ...how, "--init-data", initData), "init-data-mismatch");
+  });
+
   test("is judged by a policy where one is given", async () => {
     const affirm = file("package policy\nimport rego.v1\ndefault hardware := 97\nhardware := 2 if input.tdx.simulated == true\n");
     const refuse = file("package policy\nhardware := 97\n");
@@ -226,7 +250,8 @@ describe("what cannot be read or understood", () => {
   test("is no verdict", async () => {
     const quote = file(new Uint8Array(8));
     const wrong: readonly (readonly [readonly string[], string])[] = [
-      [[quote], "cli.usage"],
+      [[quote, "--collateral", file("{}"), "--collateral-source", "intel"], "cli.usage"],
+      [[quote, "--collateral-source", "nowhere"], "cli.setting-invalid"],
       [[join(folder, "none"), "--collateral", file("{}")], "tdx.collateral-malformed"],
       [[quote, "--collateral", join(folder, "none")], "cli.input-unreadable"],
       [["-", "--collateral", "-"], "cli.usage"],

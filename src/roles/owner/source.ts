@@ -25,8 +25,11 @@ export async function readSource(source: string, limit: number, signal: AbortSig
   });
 }
 
+/** True where a user named a web server's resource, not a file. */
+export const isUrl = (source: string): boolean => /^https?:\/\//i.test(source);
+
 function urlOf(source: string): URL | undefined {
-  if (!/^https?:\/\//i.test(source)) return undefined;
+  if (!isUrl(source)) return undefined;
   const url = URL.parse(source);
   if (url === null) throw new CaiError("cli.usage", "the address is no URL", { expected: "http(s)://host/path" });
   return url;

@@ -22,6 +22,16 @@ export const ownerErrors = {
     cause: "The trustee refused an administrator's request.",
     remedy: "Read the id and text that it gave; its log has the reason.",
   },
+  "owner.artefact-unknown": {
+    exit: 1,
+    cause: "The input is no artefact that can be explained here.",
+    remedy: "Check that it is the intended file, whole, and not encrypted or compressed.",
+  },
+  "owner.artefact-malformed": {
+    exit: 1,
+    cause: "The input begins as an artefact of a known kind and then is none.",
+    remedy: "Get it again from its source.",
+  },
   "owner.admin-key-invalid": {
     exit: 2,
     cause: "The administrator's key is not an Ed25519 private key in PEM.",

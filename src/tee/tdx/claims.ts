@@ -103,7 +103,8 @@ function quoteClaims({ header, bodyHeader }: Quote, report: TdReport): JsonObjec
   };
 }
 
-function attributeClaims(attributes: Uint8Array): JsonObject {
+/** The attributes of a TD by their claim names. @param attributes  8 bytes, little-endian */
+export function attributeClaims(attributes: Uint8Array): JsonObject {
   const isSet = (bit: number): boolean => ((attributes[bit >> 3]! >> (bit & 7)) & 1) === 1;
   return Object.fromEntries(Object.entries(ATTRIBUTE_BITS).map(([name, bit]) => [name, isSet(bit)]));
 }

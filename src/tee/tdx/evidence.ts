@@ -54,15 +54,3 @@ export const formatEvidence = (quote: Uint8Array, eventLog?: Uint8Array): JsonOb
   quote: encodeBase64(quote),
   cc_eventlog: eventLog === undefined ? null : encodeBase64(eventLog),
 });
-
-/** The quote in what a user has: a quote as it is, or the evidence of a machine in JSON. @throws CaiError `tdx.evidence-malformed` */
-export function readQuote(bytes: Uint8Array): Uint8Array {
-  if (bytes[0] !== 0x7b) return bytes;
-  let evidence: JsonValue;
-  try {
-    evidence = JSON.parse(new TextDecoder().decode(bytes)) as JsonValue;
-  } catch (cause) {
-    throw new CaiError("tdx.evidence-malformed", "TDX evidence: expected a JSON object, got other text", { cause });
-  }
-  return readEvidence(evidence).quote;
-}

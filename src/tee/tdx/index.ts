@@ -3,6 +3,7 @@ export { type TdxAttester, type TdxAttesterOptions, tdxAttester } from "./attest
 export { type TdxPaths, tdxPaths } from "./attest/paths.ts";
 export { QUOTE_SOURCES, type QuoteSource, type QuoteSourceName } from "./attest/quote-source.ts";
 export { VerificationCache } from "./cache.ts";
+export { attributeClaims } from "./claims.ts";
 export { authenticateCollateral } from "./collateral/authentic.ts";
 export { CollateralCache } from "./collateral/cache.ts";
 export { type CollateralClientOptions, collateralClient, metadataClient } from "./collateral/client.ts";
@@ -28,8 +29,12 @@ export { type CollateralUpdate, parseCollateralUpdate } from "./collateral/pcs.t
 export { type CollateralSummary, parseCollateralSummaries, summarizeCollateral } from "./collateral/summary.ts";
 export { type Collateral, formatBundle, parseBundle } from "./collateral.ts";
 export { type CollateralRequest, type CollateralSource, collateralFor } from "./collateral-source.ts";
-export { readEvidence, readQuote, type TdxEvidence } from "./evidence.ts";
+export type { ComponentLevel } from "./document-fields.ts";
+export { readEvidence, type TdxEvidence } from "./evidence.ts";
+export type { PckFacts } from "./pck.ts";
+export type { QeIdentity } from "./qe-identity.ts";
 export { parseQuote, type Quote } from "./quote.ts";
+export { looksLikeQuote, type ShownField, showQuote } from "./quote-fields.ts";
 export { simulatedTdxAttester } from "./simulate/attester.ts";
 export type { SimulatedKnobs } from "./simulate/knobs.ts";
 export { simulatedPccs } from "./simulate/pccs.ts";
@@ -45,5 +50,8 @@ export {
 } from "./simulate/td.ts";
 export { type Check, CheckReport } from "./steps.ts";
 export { TCB_STATUS_CODES, type TcbStanding, type TcbStatus } from "./tcb.ts";
+export type { PlatformLevel, TcbInfo } from "./tcb-info.ts";
+export { showTdreport, TDREPORT_SIZE } from "./tdreport-fields.ts";
+export { readUnverifiedPck, readUnverifiedQeIdentity, readUnverifiedTcbInfo } from "./unverified.ts";
 export { type EvidenceOptions, sgxVerifier, type TdxVerifierOptions, tdxVerifier, verifyEvidence } from "./verifier.ts";
 export { type QuoteVerdict, type VerifyOptions, verifyQuote } from "./verify.ts";

@@ -34,3 +34,6 @@ export const u32 = (value: number): Uint8Array => Uint8Array.of(value & 0xff, (v
 export const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
+/** The name of a field as claims and reports spell it: `mrSignerSeam` is `mr_signer_seam`. */
+export const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

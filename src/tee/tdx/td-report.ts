@@ -26,6 +26,20 @@ export const TD_REPORT_FIELDS = {
 /** Fields that a report of TDX 1.5 adds. */
 export const TD_REPORT_15_FIELDS = { teeTcbSvn2: [584, 16], mrServiceTd: [600, 48] } as const;
 
+/** Fields that the extended report adds. Nothing is decided on them. */
+export const TD_REPORT_EXTENDED_FIELDS = {
+  vmId: [648, 1],
+  tdId: [649, 32],
+  devInfo: [681, 48],
+  initServTdHash: [729, 48],
+  initServTdAttributes: [777, 8],
+  initCpuSvn: [785, 16],
+  initTeeTcbSvn: [801, 16],
+  initTeeFmspc: [817, 12],
+  curServTdHash: [829, 48],
+  curServTdAttributes: [877, 8],
+} as const;
+
 /** A TD report body. */
 export interface TdReport extends Readonly<Record<keyof typeof TD_REPORT_FIELDS, Uint8Array>> {
   readonly type: TdReportType;

@@ -6,21 +6,23 @@ import {
   type LabelledSet,
   obtainCollateral,
   parseCollateralUpdate,
-  readQuote,
   summarizeCollateral,
 } from "../../../tee/tdx/index.ts";
 import { ANCHOR_FLAG, collateralAnchors, localAccess, localOrigins, now, summaryTable } from "../collateral.ts";
-import { readInput } from "../input.ts";
+import { readSource } from "../source.ts";
+import { MAX_EVIDENCE, readEvidenceInput } from "../verify/evidence-input.ts";
 import { writeWholeFile } from "../whole-file.ts";
-
-const MAX_QUOTE = 8 * 1024 * 1024;
 
 export default defineVerb({
   path: "collateral fetch",
   description:
     "Gets what the manufacturer says about a kind of platform (TCB info, QE identity, revocation lists) and saves it as one file, which trustees and `cai verify` read.\nOnly what the manufacturer signed is saved. A file that is there is replaced.",
   positionals: [
-    { name: "QUOTE", about: "a quote of the platform, binary or as evidence in JSON; `-` reads standard input", optional: true },
+    {
+      name: "QUOTE",
+      about: "a quote or evidence of the platform in any form that `cai verify` reads: a file, a URL, or `-`",
+      optional: true,
+    },
   ],
   flags: {
     fmspc: { kind: "text", value: "HEX,…", about: "kinds of platforms instead of a quote, 12 hex digits each", commandLineOnly: true },
@@ -70,7 +72,7 @@ export default defineVerb({
     const wanted =
       quote === undefined
         ? parseFmspcs(flags.fmspc).map((fmspc) => ({ tee: teeOf(flags.tee), fmspc, ca: authorityOf(flags["pck-ca"]) }))
-        : [await requestOf(quote, flags.fmspc, anchors)];
+        : [await requestOf(quote, flags.fmspc, anchors, signal)];
     const origins = await localOrigins(flags.source);
     const access = localAccess({ anchors, update, signal, timeoutSeconds: flags.timeout, ca: flags["source-ca"] });
     const sets: LabelledSet[] = [];
@@ -90,9 +92,11 @@ async function requestOf(
   path: string,
   fmspc: string | undefined,
   anchors: Parameters<typeof collateralFor>[1],
+  signal: AbortSignal,
 ): Promise<CollateralRequest> {
   if (fmspc !== undefined) throw usage();
-  return collateralFor(readQuote(await readInput(path, MAX_QUOTE)), anchors, now());
+  const { evidence } = readEvidenceInput(await readSource(path, MAX_EVIDENCE, signal));
+  return collateralFor(evidence.quote, anchors, now());
 }
 
 function parseFmspcs(list: string | undefined): string[] {

@@ -1,6 +1,6 @@
-import { encodeBase64Url, encodeHex } from "../../../crypto/index.ts";
-import { openFileSource, readHeader } from "../../../model/index.ts";
-import { defineVerb, formatBytes, formatTable, type JsonObject } from "../../../system/index.ts";
+import { openFileSource } from "../../../model/index.ts";
+import { defineVerb, formatTable } from "../../../system/index.ts";
+import { explainModel } from "../inspect/model.ts";
 
 export default defineVerb({
   path: "model inspect",
@@ -15,41 +15,8 @@ export default defineVerb({
   async run({ positionals: [path], print }) {
     const source = await openFileSource(path);
     try {
-      const { core, coreHash, slots } = await readHeader(source);
-      const keys: JsonObject[] = slots.map((slot) =>
-        "unknown" in slot ? { alg: slot.alg, supported: false } : { alg: slot.alg, uri: slot.uri ?? null, kid: slot.kid ?? null },
-      );
-      const rows = [
-        ["format", `cai model v${core.v}`],
-        ["id", encodeBase64Url(core.id)],
-        ["cipher", `${core.cipher}, ${formatBytes(core.chunk)} a block, ${core.epoch} blocks a key`],
-        ["ciphertext", `${core.stream} bytes (${formatBytes(core.stream)}) in parts of ${formatBytes(core.part)}`],
-        ["file", `${source.size} bytes`],
-        ["core hash", encodeHex(coreHash)],
-        ...keys.map((key) => [
-          "key",
-          key["supported"] === false
-            ? `${key["alg"]} (not supported by this release)`
-            : `${key["uri"] ?? "key file"} (generation ${key["kid"] ?? "not told"})`,
-        ]),
-      ];
-      print(
-        {
-          id: encodeBase64Url(core.id),
-          version: core.v,
-          cipher: core.cipher,
-          chunk: core.chunk,
-          epoch: core.epoch,
-          part: core.part,
-          stream: core.stream,
-          index: core.index,
-          size: source.size,
-          core_hash: encodeHex(coreHash),
-          slots: keys,
-          authenticated: false,
-        },
-        formatTable(rows),
-      );
+      const { json, sections } = await explainModel(source);
+      print(json, formatTable(sections[0]!.rows));
     } finally {
       await source.close();
     }

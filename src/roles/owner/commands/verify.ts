@@ -19,7 +19,8 @@ export default defineVerb({
   ],
   flags: VERIFY_FLAGS,
   examples: [
-    { about: "a quote, with collateral from a file", line: "cai verify quote.bin --collateral collateral.json" },
+    { about: "a quote, with what its manufacturer says about the machine now", line: "cai verify quote.bin" },
+    { about: "with collateral from a file, and no network", line: "cai verify quote.bin --collateral collateral.json" },
     {
       about: "that the evidence was made for this nonce or key",
       line: `cai verify evidence.json --collateral collateral.json --report-data ${"5a".repeat(32)}`,
@@ -33,9 +34,14 @@ export default defineVerb({
       line: "cai verify quote.bin --collateral old.json --at 2025-06-25T00:00:00Z --accept-status OutOfDate --json",
     },
   ],
-  exits: { 0: "accepted", 2: "wrong usage, or an input that cannot be read", 3: "rejected" },
+  exits: {
+    0: "accepted",
+    2: "wrong usage, or an input that cannot be read",
+    3: "rejected",
+    4: "no source of collateral, or of the evidence, could be reached",
+  },
   async run({ positionals: [source], flags, print, signal }) {
-    const demands = await readDemands(source, flags, Math.floor(Date.now() / 1000));
+    const demands = await readDemands(source, flags, Math.floor(Date.now() / 1000), signal);
     const judgement = await judge(await readSource(source, MAX_EVIDENCE, signal), demands);
     print(judgementJson(judgement), judgementText(judgement, coloursFor(process.stdout, process.env)));
     if (judgement.error !== undefined) throw judgement.error;

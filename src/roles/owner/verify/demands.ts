@@ -2,9 +2,10 @@ import { basename } from "node:path";
 import { HASH_ALGORITHMS, type HashAlgorithm, readInitData, reportDataOf } from "../../../protocol/index.ts";
 import { CaiError, type FlagSpec, type JsonObject, nearest } from "../../../system/index.ts";
 import { MAX_LOG_BYTES } from "../../../tee/eventlog/index.ts";
-import { anchorByName, builtInAnchors, parseBundle, TCB_STATUS_CODES, type TcbStatus } from "../../../tee/tdx/index.ts";
+import { anchorByName, builtInAnchors, TCB_STATUS_CODES, type TcbStatus } from "../../../tee/tdx/index.ts";
 import { readInput } from "../input.ts";
 import { parseReferences } from "../references.ts";
+import { type CollateralSettings, collateralOfFile, collateralOfServices, MAX_COLLATERAL } from "./collateral-choice.ts";
 import type { Demands } from "./judgement.ts";
 import { parseTime } from "./time.ts";
 
@@ -16,7 +17,23 @@ const file = (about: string) => ({ kind: "text", value: "FILE", about, commandLi
 
 /** What evidence is verified with and held against, on the command line. */
 export const VERIFY_FLAGS = {
-  collateral: file("collateral bundle of the platform; `-` reads standard input"),
+  collateral: file("a file of collateral, as `cai collateral fetch` saves it; without it, the platform's is fetched"),
+  "collateral-source": {
+    kind: "text",
+    value: "LIST",
+    about:
+      "where it is fetched, in this order: intel, alibaba, alibaba:REGION, http(s) addresses, files; by default what this machine is set up for, else intel",
+    commandLineOnly: true,
+  },
+  "collateral-source-ca": file("certificate authorities (PEM) of sources that are given by address, instead of the built-in ones"),
+  "collateral-update": {
+    kind: "text",
+    value: "EDITION",
+    default: "standard",
+    about: "what is fetched: standard, early, or a TCB evaluation number",
+    commandLineOnly: true,
+  },
+  "collateral-timeout": { kind: "number", value: "SECONDS", min: 1, max: 600, default: 60, about: "of one request", commandLineOnly: true },
   "pck-chain": file("certificates of the machine (PEM: leaf, intermediate, root), for quotes that carry none"),
   at: {
     kind: "text",
@@ -60,7 +77,9 @@ export const VERIFY_FLAGS = {
 } as const satisfies Record<string, FlagSpec>;
 
 /** The values of those flags. */
-export interface VerifySettings extends Readonly<Record<FileFlag | "at" | "report-data" | "accept-status", string | undefined>> {
+export interface VerifySettings
+  extends Readonly<Record<FileFlag | "at" | "report-data" | "accept-status", string | undefined>>,
+    CollateralSettings {
   readonly hash: string;
   readonly "trust-anchor": readonly string[];
   readonly "only-anchor": boolean;
@@ -75,21 +94,28 @@ type FileFlag = (typeof FILE_FLAGS)[number];
  *
  * @param source  where the evidence comes from
  * @param now     seconds since 1970, for where no time is given
+ * @param signal  ends what is being fetched
  * @throws CaiError `cli.usage`, `cli.setting-invalid`, `cli.input-unreadable`, `tdx.collateral-malformed`, `tdx.anchor-refused`,
  *                  `kbs.init-data-invalid`
  */
-export async function readDemands(source: string, settings: VerifySettings, now: number): Promise<Demands> {
+export async function readDemands(source: string, settings: VerifySettings, now: number, signal: AbortSignal): Promise<Demands> {
   const fromInput = [source, ...FILE_FLAGS.map((flag) => settings[flag]), ...settings["trust-anchor"]];
   if (fromInput.filter((each) => each === "-").length > 1) throw usage("standard input can be read once only");
-  if (settings.collateral === undefined) throw usage("there is no collateral to judge the platform by", "--collateral FILE");
+  if (settings.collateral !== undefined && settings["collateral-source"] !== undefined) {
+    throw usage("--collateral and --collateral-source exclude each other");
+  }
   const at = settings.at === undefined ? now : parseTime(settings.at);
   const acceptStatus = settings["accept-status"] === undefined ? undefined : parseStatuses(settings["accept-status"]);
   const read = (flag: FileFlag): Promise<string> | undefined => {
     const path = settings[flag];
     return path === undefined ? undefined : readText(path, flag === "policy" ? MAX_POLICY : MAX_FILE);
   };
-  const collateral = parseBundle(await readText(settings.collateral, MAX_FILE));
-  const pckChain = (await read("pck-chain")) ?? collateral.pckCertificateChain;
+  const anchors = await readAnchors(settings["trust-anchor"], settings["only-anchor"]);
+  const collateral =
+    settings.collateral === undefined
+      ? await collateralOfServices(settings, anchors, at, signal)
+      : collateralOfFile(await readText(settings.collateral, MAX_COLLATERAL));
+  const pckChain = (await read("pck-chain")) ?? collateral.pckChain;
   const runtimeText = await read("runtime-data");
   const runtimeData = runtimeText === undefined ? undefined : parseObject(runtimeText, settings["runtime-data"]!);
   const reportData = readReportData(settings["report-data"], runtimeData, settings.hash as HashAlgorithm);
@@ -99,8 +125,8 @@ export async function readDemands(source: string, settings: VerifySettings, now:
   const referenceText = await read("references");
   return {
     now: at,
-    anchors: await readAnchors(settings["trust-anchor"], settings["only-anchor"]),
-    collateral: () => collateral,
+    anchors,
+    collateral: collateral.source,
     allowSimulated: settings["allow-simulated"],
     ...(pckChain !== undefined && { pckChain }),
     ...(reportData && { reportData }),

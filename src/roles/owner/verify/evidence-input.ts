@@ -1,4 +1,5 @@
 import { decodeBase64Tolerant } from "../../../crypto/index.ts";
+import { parseJsonText } from "../../../protocol/index.ts";
 import { CaiError, type JsonValue } from "../../../system/index.ts";
 import { readEvidence, type TdxEvidence } from "../../../tee/tdx/index.ts";
 
@@ -52,9 +53,9 @@ function base64(compact: string): Uint8Array | undefined {
 
 function parse(text: string): JsonValue {
   try {
-    return JSON.parse(text) as JsonValue;
+    return parseJsonText(new TextEncoder().encode(text), "evidence", MAX_EVIDENCE);
   } catch (cause) {
-    throw malformed("JSON", "another text", cause);
+    throw malformed("JSON that is not nested deep", "another text", cause);
   }
 }
 

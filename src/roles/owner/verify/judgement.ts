@@ -50,7 +50,7 @@ export interface Judgement {
  * @throws CaiError for everything that is no rejection, for example collateral that cannot be read or fetched
  */
 export async function judge(bytes: Uint8Array, demands: Demands): Promise<Judgement> {
-  const { now, anchors, collateral, pckChain, reportData, initData } = demands;
+  const { now } = demands;
   let input: EvidenceInput;
   try {
     input = withEventLog(readEvidenceInput(bytes), demands.eventLog);
@@ -61,14 +61,8 @@ export async function judge(bytes: Uint8Array, demands: Demands): Promise<Judgem
     return { now, checks: [check], error: refused };
   }
   const steps = new CheckReport();
-  const expected = { ...(reportData && { reportData }), ...(initData && { initData: initData.digest }) };
-  const options = { now, anchors, collateral, expired: "reject", steps, ...(pckChain !== undefined && { pckChain }) } as const;
-  let claims: Claims;
-  try {
-    claims = await verifyEvidence(input.evidence, expected, options);
-  } catch (error) {
-    return { now, input, checks: steps.checks, error: rejection(error) };
-  }
+  const claims = await verified(input, demands, steps);
+  if (claims instanceof CaiError) return { now, input, checks: steps.checks, error: claims };
   if (claims.tee !== "tdx" && demands.eventLog !== undefined) {
     throw new CaiError("cli.usage", "an SGX quote has no registers that an event log leads to", { expected: "no --event-log" });
   }
@@ -89,6 +83,29 @@ export async function judge(bytes: Uint8Array, demands: Demands): Promise<Judgem
     ...(references && { references }),
     ...(policy.error && { error: policy.error }),
   };
+}
+
+/** @returns the claims, or the error where it is a verdict on the evidence. @throws any other */
+async function verified(input: EvidenceInput, demands: Demands, steps: CheckReport): Promise<Claims | CaiError> {
+  const { now, anchors, collateral, pckChain, reportData, initData } = demands;
+  const expected = { ...(reportData && { reportData }), ...(initData && { initData: initData.digest }) };
+  let unavailable: unknown;
+  const asked: CollateralSource = async (request) => {
+    try {
+      return await collateral(request);
+    } catch (error) {
+      // Whatever is wrong with a source says nothing about the evidence.
+      unavailable = error;
+      throw error;
+    }
+  };
+  const options = { now, anchors, collateral: asked, expired: "reject", steps, ...(pckChain !== undefined && { pckChain }) } as const;
+  try {
+    return await verifyEvidence(input.evidence, expected, options);
+  } catch (error) {
+    if (error === unavailable) throw error;
+    return rejection(error);
+  }
 }
 
 function withEventLog(input: EvidenceInput, eventLog: Uint8Array | undefined): EvidenceInput {

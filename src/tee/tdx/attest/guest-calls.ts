@@ -1,7 +1,7 @@
 import { CaiError, SystemError } from "../../../system/index.ts";
+import { TDREPORT_SIZE } from "../tdreport-fields.ts";
 import { frame, unframe } from "./qgs-frame.ts";
 import { malformed } from "./qgs-message.ts";
-import { TDREPORT_SIZE } from "./tdreport.ts";
 
 /** The ioctl calls of an open TDX guest device: the border to the foreign function. Both throw SystemError. */
 export interface DeviceCalls {

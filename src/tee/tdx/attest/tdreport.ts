@@ -1,24 +1,10 @@
 import { createHash } from "node:crypto";
 import { CaiError } from "../../../system/index.ts";
-import { type Field, readFields, readU32, sameBytes } from "../layout.ts";
+import { readFields, readU32, sameBytes } from "../layout.ts";
+import { REPORT_MAC_FIELDS, TD_INFO_FIELDS, TDREPORT_PARTS, TDREPORT_SIZE } from "../tdreport-fields.ts";
 
-/** Bytes of a TDREPORT, the report that only the same machine can check (tdx.md §3.2). */
-export const TDREPORT_SIZE = 1024;
-
-/** REPORTMACSTRUCT [256] · TEE_TCB_INFO [239] · reserved [17] · TDINFO [512] */
-const FIELDS = {
-  type: [0, 4],
-  teeTcbInfoHash: [32, 48],
-  tdInfoHash: [80, 48],
-  reportData: [128, 64],
-  teeTcbInfo: [256, 239],
-  tdInfo: [512, 512],
-  mrConfigId: [576, 48],
-  rtmr0: [720, 48],
-  rtmr1: [768, 48],
-  rtmr2: [816, 48],
-  rtmr3: [864, 48],
-} as const satisfies Record<string, Field>;
+/** What is looked at. */
+const FIELDS = { ...TD_INFO_FIELDS, ...REPORT_MAC_FIELDS, ...TDREPORT_PARTS };
 
 const TEE_TYPE_TDX = 0x81;
 
