@@ -50,14 +50,33 @@ export function localOrigins(list: string | undefined): Promise<readonly Collate
   return configuredOrigins(list, { environment: process.env, readFile, metadata: metadataClient() }).resolve();
 }
 
-/** What getting collateral takes on this machine. */
+/** The flags of verbs that ask sources of collateral. */
+export const SOURCE_FLAGS = {
+  source: {
+    kind: "text",
+    value: "LIST",
+    about: "intel, alibaba, alibaba:REGION, http(s) addresses, files; by default what this machine is set up for, else intel",
+    commandLineOnly: true,
+  },
+  "source-ca": {
+    kind: "text",
+    value: "FILE",
+    about: "certificate authorities (PEM) of sources that are given by address, instead of the built-in ones",
+    commandLineOnly: true,
+  },
+  timeout: { kind: "number", value: "SECONDS", min: 1, max: 600, default: 60, about: "of one request", commandLineOnly: true },
+  "trust-anchor": ANCHOR_FLAG,
+} as const satisfies Record<string, FlagSpec>;
+
+/** What getting collateral takes on this machine. @throws CaiError `cli.setting-invalid`, `cli.input-unreadable` */
 export function localAccess(
-  options: Pick<CollateralAccess, "anchors" | "update" | "signal"> & { readonly timeoutSeconds: number; readonly ca: string | undefined },
+  flags: { readonly timeout: number; readonly "source-ca": string | undefined },
+  options: Pick<CollateralAccess, "anchors" | "update" | "signal">,
 ): CollateralAccess {
-  const { timeoutSeconds, ca, ...rest } = options;
+  const ca = flags["source-ca"];
   return {
-    ...rest,
-    client: collateralClient({ timeoutSeconds, ...(ca !== undefined && { ca: readTextFile(ca) }) }),
+    ...options,
+    client: collateralClient({ timeoutSeconds: flags.timeout, ...(ca !== undefined && { ca: readTextFile(ca) }) }),
     readFile: (path) => parseCollateralFile(readTextFile(path)),
     now,
     cache: new VerificationCache(),

@@ -61,8 +61,9 @@ export async function collateralOfServices(
   signal: AbortSignal,
 ): Promise<CollateralChoice> {
   const origins = await localOrigins(settings["collateral-source"]);
-  const update = parseCollateralUpdate(settings["collateral-update"]);
-  const timeoutSeconds = settings["collateral-timeout"];
-  const access = localAccess({ anchors, update, signal, timeoutSeconds, ca: settings["collateral-source-ca"] });
+  const access = localAccess(
+    { timeout: settings["collateral-timeout"], "source-ca": settings["collateral-source-ca"] },
+    { anchors, update: parseCollateralUpdate(settings["collateral-update"]), signal },
+  );
   return { source: collateralFrom(origins, { ...access, now: () => now }), pckChain: undefined };
 }

@@ -1,8 +1,16 @@
 import type { Collateral } from "../collateral.ts";
+import type { SignedText } from "../signed-json.ts";
 import { SIMULATED_FMSPC } from "./certificates.ts";
 import { SIMULATED_EVALUATION_NUMBER } from "./documents.ts";
 
 const PREFIX = /^\/(sgx|tdx)\/certification\/v4\/(.+)$/;
+
+/** What else is served; what is missing is not known. */
+export interface SimulatedPccsOptions {
+  /** PEM of the chain of the platform's certificate, for whoever names any machine */
+  readonly pckChain?: string;
+  readonly evaluationNumbers?: () => SignedText;
+}
 
 /**
  * A caching service without a cache: it answers like a PCCS of version 4 for one simulated platform, with the peculiarities of such services, so that
@@ -10,7 +18,7 @@ const PREFIX = /^\/(sgx|tdx)\/certification\/v4\/(.+)$/;
  *
  * @param collateral  what is served; asked with each request, so it may be renewed
  */
-export function simulatedPccs(collateral: () => Collateral): (request: Request) => Response {
+export function simulatedPccs(collateral: () => Collateral, more: SimulatedPccsOptions = {}): (request: Request) => Response {
   return ({ method, url }) => {
     const { pathname, searchParams: query } = new URL(url);
     const [, tree, item] = PREFIX.exec(pathname) ?? [];
@@ -34,10 +42,29 @@ export function simulatedPccs(collateral: () => Collateral): (request: Request) 
         });
       case "sgx/rootcacrl":
         return answer(set.rootCaCrl.toHex(), "application/pkix-crl");
+      case "sgx/pckcert":
+        return pckCertificate(query, more.pckChain);
+      case "tdx/tcbevaluationdatanumbers": {
+        const numbers = more.evaluationNumbers?.();
+        if (numbers === undefined) return refuse(404, "no list of numbers");
+        const header = "TCB-Evaluation-Data-Numbers-Issuer-Chain";
+        return document("tcbEvaluationDataNumbers", numbers.text, numbers.signature, header, set.tcbInfoIssuerChain);
+      }
       default:
         return refuse(404, "nothing is here");
     }
   };
+}
+
+const MACHINE = { qeid: 32, cpusvn: 32, pcesvn: 4, pceid: 4 } as const;
+
+function pckCertificate(query: URLSearchParams, chain: string | undefined): Response {
+  for (const [name, digits] of Object.entries(MACHINE)) {
+    if (!new RegExp(`^[0-9A-Fa-f]{${digits}}$`).test(query.get(name) ?? "")) return refuse(400, `${name} has another form`);
+  }
+  if (chain === undefined) return refuse(404, "no such machine");
+  const [leaf = "", ...issuers] = chain.split(/(?<=-----END CERTIFICATE-----\n)/);
+  return answer(leaf, "application/x-pem-file", { "SGX-PCK-Certificate-Issuer-Chain": encodeURIComponent(issuers.join("")) });
 }
 
 /** What is wrong with the edition that is asked for; undefined where it is the one that is served. */

@@ -5,9 +5,10 @@ import { type Collateral, formatBundle } from "../collateral.ts";
 import { ENCLAVE_REPORT_FIELDS, ENCLAVE_REPORT_SIZE } from "../enclave-report.ts";
 import { u16, u32, writeFields } from "../layout.ts";
 import { ATTESTATION_KEY_P256, CERTIFICATION, HEADER_FIELDS, HEADER_SIZE, QE_VENDOR_ID, TEE_TYPE } from "../quote.ts";
+import type { SignedText } from "../signed-json.ts";
 import { TD_REPORT_15_FIELDS, TD_REPORT_FIELDS, TD_REPORT_SIZES } from "../td-report.ts";
 import { makeCertificates, type SimulatedCertificates } from "./certificates.ts";
-import { makeCollateral, QE_MR_SIGNER, QE_PROD_ID } from "./documents.ts";
+import { makeCollateral, makeEvaluationNumbers, QE_MR_SIGNER, QE_PROD_ID } from "./documents.ts";
 import { DEFAULT_KNOBS, type SimulatedKnobs } from "./knobs.ts";
 
 export const SEED_SIZE = 32;
@@ -76,6 +77,17 @@ export class SimulatedPlatform {
     return new SimulatedPlatform(seed, now, { ...DEFAULT_KNOBS, ...knobs });
   }
 
+  /** PEM of the chain of the platform's certificate: leaf, intermediate, root. */
+  pckChain(): string {
+    const { pck, platform, root } = this.#certificates.ders;
+    return certificatePem(pck, platform, root);
+  }
+
+  /** The signed list of evaluation numbers that the platform's collateral can be asked for. */
+  evaluationNumbers(): SignedText {
+    return makeEvaluationNumbers(this.#certificates, this.#knobs, this.#now);
+  }
+
   /** The platform's collateral, issued when the platform says that it is now. */
   collateral(): Collateral {
     return makeCollateral(this.#certificates, this.#knobs, this.#now);
@@ -98,7 +110,7 @@ export class SimulatedPlatform {
   }
 
   #makeSectionTail(): Uint8Array {
-    const { keys, ders } = this.#certificates;
+    const { keys } = this.#certificates;
     const attestationKey = keys.attestation.point.subarray(1);
     const report = writeFields(new Uint8Array(ENCLAVE_REPORT_SIZE), ENCLAVE_REPORT_FIELDS, {
       cpuSvn: Uint8Array.from(this.#knobs.components),
@@ -108,7 +120,7 @@ export class SimulatedPlatform {
       isvSvn: u16(this.#knobs.qeSvn),
       reportData: createHash("sha256").update(attestationKey).update(QE_AUTH_DATA).digest(),
     });
-    const chain = Buffer.from(`${certificatePem(ders.pck, ders.platform, ders.root)}\0`, "latin1");
+    const chain = Buffer.from(`${this.pckChain()}\0`, "latin1");
     const certification = Buffer.concat([
       report,
       keys.pck.sign(report),
