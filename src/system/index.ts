@@ -4,6 +4,7 @@ export {
   defineVerb,
   errorText,
   type FlagSpec,
+  type FlagValues,
   formatBytes,
   formatTable,
   groupUsage,

@@ -1,6 +1,6 @@
 import type { Collateral } from "../collateral.ts";
 import { SIMULATED_FMSPC } from "./certificates.ts";
-import { SIMULATED_EVALUATION_NUMBER } from "./documents.ts";
+import { SIMULATED_EVALUATION_NUMBER } from "./knobs.ts";
 
 const PREFIX = /^\/(sgx|tdx)\/certification\/v4\/(.+)$/;
 
