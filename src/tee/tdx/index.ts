@@ -41,7 +41,8 @@ export { looksLikeQuote, type ShownField, showQuote } from "./quote-fields.ts";
 export { simulatedTdxAttester } from "./simulate/attester.ts";
 export type { SimulatedKnobs } from "./simulate/knobs.ts";
 export { simulatedPccs } from "./simulate/pccs.ts";
-export { SimulatedPlatform, type SimulatedQuoteOptions } from "./simulate/platform.ts";
+export { SimulatedPlatform } from "./simulate/platform.ts";
+export type { SimulatedEnclaveOptions, SimulatedQuoteOptions } from "./simulate/signed-region.ts";
 export { loadSimulatedTd, saveSimulatedTd, updateSimulatedTd } from "./simulate/state-file.ts";
 export {
   createSimulatedTd,

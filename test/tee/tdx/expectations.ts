@@ -8,10 +8,14 @@ export interface Case {
   readonly unix: number;
 }
 interface Expectations {
-  readonly positives: readonly (Case & { expect: { verdict: string; reason?: string }; intel_info: IntelInfo | null })[];
+  readonly positives: readonly (Case & {
+    expect: { verdict: string; reason?: string };
+    intel_info: IntelInfo | null;
+    npm_dcap_qvl_0_3_9: string;
+  })[];
   readonly negativesBase: Case;
-  readonly negatives: readonly { name: string; edit: string; expect: string }[];
-  readonly simulated: { trustAnchor: string; cases: readonly (Case & { expect: string })[] };
+  readonly negatives: readonly { name: string; edit: string; expect: string; npm_dcap_qvl_0_3_9: string }[];
+  readonly simulated: { trustAnchor: string; cases: readonly (Case & { expect: string; npm_dcap_qvl_0_3_9: string })[] };
 }
 interface IntelInfo {
   readonly launchTcbDate: string;

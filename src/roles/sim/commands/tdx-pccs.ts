@@ -24,7 +24,7 @@ export default defineVerb({
   async run({ flags, print, signal }) {
     const td = loadSimulatedTd(flags.machine);
     const platform = issuing(td);
-    const handle = simulatedPccs(() => platform().collateral, {
+    const handle = simulatedPccs((tee) => platform()[tee], {
       pckChain: platformOf(td).pckChain(),
       evaluationNumbers: () => platform().numbers,
     });
@@ -40,7 +40,7 @@ export default defineVerb({
 function issuing(td: SimulatedTd) {
   const issue = (now: number) => {
     const platform = platformOf(td, now);
-    return { issued: now, collateral: platform.collateral(), numbers: platform.evaluationNumbers() };
+    return { issued: now, tdx: platform.collateral("tdx"), sgx: platform.collateral("sgx"), numbers: platform.evaluationNumbers() };
   };
   let served = issue(seconds());
   return () => {

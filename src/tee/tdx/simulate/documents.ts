@@ -1,5 +1,6 @@
 import { buildRevocationList, certificatePem } from "../../../crypto/index.ts";
 import type { Collateral } from "../collateral.ts";
+import type { QuotedTee } from "../refusal.ts";
 import type { SignedText } from "../signed-json.ts";
 import { rfc3339 } from "../validity.ts";
 import { NAMES, SIMULATED_FMSPC, SIMULATED_PCE_ID, type SimulatedCertificates } from "./certificates.ts";
@@ -7,10 +8,9 @@ import type { SimulatedKnobs } from "./knobs.ts";
 
 /** Who signs simulated quoting enclaves. */
 export const QE_MR_SIGNER: Uint8Array = new Uint8Array(32).fill(0xab);
-export const QE_PROD_ID = 2;
+/** ISVPRODID of the quoting enclaves. */
+export const QE_PROD_IDS: Readonly<Record<QuotedTee, number>> = { tdx: 2, sgx: 1 };
 
-/** The only one that simulated collateral is of. */
-export const SIMULATED_EVALUATION_NUMBER = 20;
 const RECENT = "2025-08-13T00:00:00Z";
 const OLD = "2024-03-13T00:00:00Z";
 
@@ -19,8 +19,8 @@ const MODULE_SIGNER = { mrsigner: NO_SIGNER, attributes: "00".repeat(8), attribu
 
 const padded = (svns: readonly number[]): { svn: number }[] => Array.from({ length: 16 }, (_, index) => ({ svn: svns[index] ?? 0 }));
 
-/** The collateral of a simulated platform, issued at `now` seconds since 1970 (tdx.md §5.2). */
-export function makeCollateral(certificates: SimulatedCertificates, knobs: SimulatedKnobs, now: number): Collateral {
+/** The collateral of a simulated platform for one kind of its quotes, issued at `now` seconds since 1970 (tdx.md §5.2). */
+export function makeCollateral(certificates: SimulatedCertificates, knobs: SimulatedKnobs, now: number, tee: QuotedTee): Collateral {
   const { keys, serials, ders } = certificates;
   const thisUpdate = Math.floor(now);
   const nextUpdate = thisUpdate + knobs.window;
@@ -36,8 +36,8 @@ export function makeCollateral(certificates: SimulatedCertificates, knobs: Simul
       sign: keys[issuer].sign,
     });
   const named = (name: SimulatedKnobs["revoked"][number], serial: bigint): bigint[] => (knobs.revoked.includes(name) ? [serial] : []);
-  const tcbInfo = JSON.stringify(tcbInfoOf(knobs, dates));
-  const qeIdentity = JSON.stringify(qeIdentityOf(knobs, dates));
+  const tcbInfo = JSON.stringify(tcbInfoOf(knobs, dates, tee));
+  const qeIdentity = JSON.stringify(qeIdentityOf(knobs, dates, tee));
   const sign = (text: string): Uint8Array => keys.signing.sign(new TextEncoder().encode(text));
   return {
     pckCrlIssuerChain: certificatePem(ders.platform, ders.root),
@@ -56,7 +56,7 @@ export function makeCollateral(certificates: SimulatedCertificates, knobs: Simul
 /** The list of evaluation numbers of a simulated platform, signed like its collateral. */
 export function makeEvaluationNumbers({ keys }: SimulatedCertificates, knobs: SimulatedKnobs, now: number): SignedText {
   const dates = { issueDate: rfc3339(now), nextUpdate: rfc3339(now + knobs.window) };
-  const numbers = [{ tcbEvaluationDataNumber: SIMULATED_EVALUATION_NUMBER, tcbRecoveryEventDate: RECENT, tcbDate: RECENT }];
+  const numbers = [{ tcbEvaluationDataNumber: knobs.evaluationNumbers[0], tcbRecoveryEventDate: RECENT, tcbDate: RECENT }];
   const text = JSON.stringify({ id: "TDX", version: 1, ...dates, tcbEvalNumbers: numbers });
   return { text, signature: keys.signing.sign(new TextEncoder().encode(text)) };
 }
@@ -66,25 +66,29 @@ interface Dates {
   readonly nextUpdate: string;
 }
 
-function tcbInfoOf({ platformStatus, moduleStatus }: SimulatedKnobs, dates: Dates) {
+function tcbInfoOf({ platformStatus, moduleStatus, evaluationNumbers }: SimulatedKnobs, dates: Dates, tee: QuotedTee) {
+  // SGX TCB info has no member of a TDX one (tdx.md §2.4).
+  const ofTdx = <T extends object>(members: T): T | Record<never, never> => (tee === "tdx" ? members : {});
   return {
-    id: "TDX",
+    id: tee.toUpperCase(),
     version: 3,
     ...dates,
     fmspc: SIMULATED_FMSPC.toHex(),
     pceId: SIMULATED_PCE_ID.toHex(),
     tcbType: 0,
-    tcbEvaluationDataNumber: SIMULATED_EVALUATION_NUMBER,
-    tdxModule: MODULE_SIGNER,
-    tdxModuleIdentities: [{ id: "TDX_01", ...MODULE_SIGNER, tcbLevels: componentLevels([7, 5], moduleStatus, "INTEL-SA-90001") }],
+    tcbEvaluationDataNumber: evaluationNumbers[0],
+    ...ofTdx({
+      tdxModule: MODULE_SIGNER,
+      tdxModuleIdentities: [{ id: "TDX_01", ...MODULE_SIGNER, tcbLevels: componentLevels([7, 5], moduleStatus, "INTEL-SA-90001") }],
+    }),
     tcbLevels: [
       {
-        tcb: { sgxtcbcomponents: padded(Array(8).fill(3)), pcesvn: 13, tdxtcbcomponents: padded([5, 0, 4]) },
+        tcb: { sgxtcbcomponents: padded(Array(8).fill(3)), pcesvn: 13, ...ofTdx({ tdxtcbcomponents: padded([5, 0, 4]) }) },
         tcbDate: RECENT,
         tcbStatus: platformStatus[0],
       },
       {
-        tcb: { sgxtcbcomponents: padded(Array(8).fill(2)), pcesvn: 11, tdxtcbcomponents: padded([5, 0, 2]) },
+        tcb: { sgxtcbcomponents: padded(Array(8).fill(2)), pcesvn: 11, ...ofTdx({ tdxtcbcomponents: padded([5, 0, 2]) }) },
         tcbDate: OLD,
         tcbStatus: platformStatus[1],
         advisoryIDs: ["INTEL-SA-90002"],
@@ -93,18 +97,18 @@ function tcbInfoOf({ platformStatus, moduleStatus }: SimulatedKnobs, dates: Date
   };
 }
 
-function qeIdentityOf({ qeStatus }: SimulatedKnobs, dates: Dates) {
+function qeIdentityOf({ qeStatus, evaluationNumbers }: SimulatedKnobs, dates: Dates, tee: QuotedTee) {
   return {
-    id: "TD_QE",
+    id: tee === "tdx" ? "TD_QE" : "QE",
     version: 2,
     ...dates,
-    tcbEvaluationDataNumber: SIMULATED_EVALUATION_NUMBER,
+    tcbEvaluationDataNumber: evaluationNumbers[1],
     miscselect: "00000000",
     miscselectMask: "FFFFFFFF",
     attributes: `11${"00".repeat(15)}`,
     attributesMask: `FBFFFFFFFFFFFFFF${"00".repeat(8)}`,
     mrsigner: QE_MR_SIGNER.toHex().toUpperCase(),
-    isvprodid: QE_PROD_ID,
+    isvprodid: QE_PROD_IDS[tee],
     tcbLevels: componentLevels([6, 4], qeStatus, "INTEL-SA-90003"),
   };
 }

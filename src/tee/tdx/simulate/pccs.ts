@@ -1,7 +1,8 @@
 import type { Collateral } from "../collateral.ts";
+import type { QuotedTee } from "../refusal.ts";
 import type { SignedText } from "../signed-json.ts";
 import { SIMULATED_FMSPC } from "./certificates.ts";
-import { SIMULATED_EVALUATION_NUMBER } from "./documents.ts";
+import { SIMULATED_EVALUATION_NUMBER } from "./knobs.ts";
 
 const PREFIX = /^\/(sgx|tdx)\/certification\/v4\/(.+)$/;
 
@@ -16,20 +17,22 @@ export interface SimulatedPccsOptions {
  * A caching service without a cache: it answers like a PCCS of version 4 for one simulated platform, with the peculiarities of such services, so that
  * what fetches collateral meets them: the root CA's list in hexadecimal, certificates percent-encoded in headers (tdx.md §2.8).
  *
- * @param collateral  what is served; asked with each request, so it may be renewed
+ * @param collateral  what is served for each kind of quotes; asked with each request, so it may be renewed
  */
-export function simulatedPccs(collateral: () => Collateral, more: SimulatedPccsOptions = {}): (request: Request) => Response {
+export function simulatedPccs(collateral: (tee: QuotedTee) => Collateral, more: SimulatedPccsOptions = {}): (request: Request) => Response {
   return ({ method, url }) => {
     const { pathname, searchParams: query } = new URL(url);
     const [, tree, item] = PREFIX.exec(pathname) ?? [];
     if (method !== "GET") return refuse(405, "only GET");
-    const set = collateral();
+    const set = collateral(tree === "sgx" ? "sgx" : "tdx");
     switch (`${tree}/${item}`) {
       case "tdx/tcb":
+      case "sgx/tcb":
         if (!/^[0-9A-Fa-f]{12}$/.test(query.get("fmspc") ?? "")) return refuse(400, "fmspc is no FMSPC");
         if (query.get("fmspc")?.toLowerCase() !== SIMULATED_FMSPC.toHex()) return refuse(404, "no such platform");
         return edition(query) ?? document("tcbInfo", set.tcbInfo, set.tcbInfoSignature, "TCB-Info-Issuer-Chain", set.tcbInfoIssuerChain);
-      case "tdx/qe/identity": {
+      case "tdx/qe/identity":
+      case "sgx/qe/identity": {
         const { qeIdentity, qeIdentitySignature, qeIdentityIssuerChain } = set;
         const name = "SGX-Enclave-Identity-Issuer-Chain";
         return edition(query) ?? document("enclaveIdentity", qeIdentity, qeIdentitySignature, name, qeIdentityIssuerChain);

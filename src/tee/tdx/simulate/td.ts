@@ -3,6 +3,7 @@ import { EVENT_TYPE, encodeLogEvent, joinEventLog, parseEventLog, REGISTER_INDEX
 import type { LoggedEvent } from "../../tee.ts";
 import { formatEvidence } from "../evidence.ts";
 import { measure, simulatedBootLog } from "./boot-log.ts";
+import type { SimulatedKnobs } from "./knobs.ts";
 import { SimulatedPlatform } from "./platform.ts";
 
 const DIGEST_SIZE = 48;
@@ -116,8 +117,8 @@ function invalidExtension(what: string, expected: string, got: string): CaiError
 }
 
 /** The platform that a simulated TD runs on. @param now  when its collateral is issued, seconds since 1970; default: when the TD was created */
-export const platformOf = (td: SimulatedTd, now: number = td.created): SimulatedPlatform =>
-  SimulatedPlatform.create({ seed: td.seed, now });
+export const platformOf = (td: SimulatedTd, now: number = td.created, knobs: Partial<SimulatedKnobs> = {}): SimulatedPlatform =>
+  SimulatedPlatform.create({ seed: td.seed, now, knobs });
 
 /** The event log that the TD's agent sends; undefined where it has none. */
 export const simulatedEventLog = ({ log }: SimulatedTd): Uint8Array | undefined => joinEventLog(log?.boot, log?.runtime);
