@@ -84,11 +84,14 @@ export function parseCollateralJson(text: string, max: number): unknown {
  * @throws CaiError `tdx.collateral-malformed`, naming the first member that is not as it should be
  */
 export function readCollateralJson<Schema extends z.ZodType>(schema: Schema, json: unknown, where: string): z.output<Schema> {
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const place = `${where}/${issue?.path.join("/") ?? ""}`;
-  throw malformed(place, "the form of a collateral bundle", issue?.message ?? "something else", result.error);
+  try {
+    return schema.parse(json);
+  } catch (cause) {
+    // The schema's transformations throw errors of their own.
+    const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
+    const place = `${where}/${issue?.path.join("/") ?? ""}`;
+    throw malformed(place, "the form of a collateral bundle", issue?.message ?? "something else", cause);
+  }
 }
 
 /** As {@link parseBundle}, for JSON that is parsed already. */

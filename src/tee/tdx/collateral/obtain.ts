@@ -122,7 +122,7 @@ async function fetchFrom(
 }
 
 /** The error of origins that all failed. */
-export function unavailable({ tee, fmspc, ca }: ObtainRequest, failures: readonly OriginFailure[]): CaiError {
+function unavailable({ tee, fmspc, ca }: ObtainRequest, failures: readonly OriginFailure[]): CaiError {
   const what = `${tee.toUpperCase()} collateral for FMSPC ${fmspc} (${ca} CA)`;
   if (failures.length === 0) return new CaiError("tdx.collateral-unavailable", `no source of collateral is set that has ${what}`);
   const [first] = failures;

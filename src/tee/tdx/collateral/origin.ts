@@ -90,7 +90,7 @@ export function parseRegion(text: string): string {
  *
  * @throws CaiError `cli.setting-invalid` for what is no plain http or https address; one with a password in it is not repeated in the message
  */
-export function serviceAt(address: string): ServiceOrigin {
+function serviceAt(address: string): ServiceOrigin {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) throw invalid(address, "an http or https address");
   if (url.username !== "" || url.password !== "") throw invalid(`${url.protocol}//…@${url.host}`, "an address without name and password");
