@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { SignJWT } from "jose";
 import { makeAdminToken } from "../../../src/protocol/index.ts";
 import { routerTable } from "../../../src/roles/trustee/router.ts";
-import { admin, b64url, expectOk, Guest, type KbsWorld, provision, refusal, START, startKbs } from "./kbs-world.ts";
+import { admin, b64url, expectOk, Guest, type KbsWorld, platform, provision, refusal, START, startKbs } from "./kbs-world.ts";
 
 let world: KbsWorld;
 beforeAll(async () => {
@@ -36,6 +36,9 @@ const CALLS: [method: string, path: string, body: string][] = [
   ["DELETE", "rvps/delete/name", ""],
   ["POST", "reference-value", message({ name: ["a"] })],
   ["GET", "reference-value/name", ""],
+  ["POST", "cai/collateral", platform.bundle()],
+  ["GET", "cai/collateral", ""],
+  ["GET", "cai/collateral/export", ""],
 ];
 
 function bare(method: string, path: string, body: string, headers: Record<string, string> = {}): Promise<Response> {

@@ -47,7 +47,10 @@ export interface KbsWorld {
 }
 
 /** Starts a trustee of simulated platforms on a free port. */
-export async function startKbs({ simulated = true }: { simulated?: boolean } = {}): Promise<KbsWorld> {
+export async function startKbs({
+  simulated = true,
+  ...settings
+}: { simulated?: boolean } & Partial<Parameters<typeof createTrustee>[0]> = {}): Promise<KbsWorld> {
   const { dataDir, remove } = scratchData();
   const clock = { now: START };
   await initTrustee({ dataDir, simulated, clock: () => clock.now });
@@ -59,9 +62,10 @@ export async function startKbs({ simulated = true }: { simulated?: boolean } = {
     dataDir,
     port: 0,
     trustAnchors: simulated ? [folder.anchor] : [],
-    collateral: folder.collateral,
+    ...(settings.collateralSource === undefined && { collateral: folder.collateral }),
     logger: createLogger("debug", true, (line) => log.push(line)),
     clock: () => clock.now,
+    ...settings,
   });
   const { url } = await trustee.start();
   const adminKey = createPrivateKey(readFileSync(join(dataDir, "admin.key")));

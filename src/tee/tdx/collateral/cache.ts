@@ -16,7 +16,7 @@ const RENEW_AFTER = 72 * HOUR;
 const RENEW_FIRST_AFTER = 168 * HOUR;
 /** How long before the first of its dates a set is renewed. */
 const RENEW_BEFORE_END = 24 * HOUR;
-/** After an attempt to renew, whatever came of it: some services serve the same old documents again and again. */
+/** After an attempt to renew that failed, or gave what is to be renewed again: some services serve the same old documents for long. */
 const PAUSE = HOUR;
 /** After a failed first attempt, since nobody is served meanwhile. */
 const FIRST_PAUSE = 30;
@@ -168,8 +168,9 @@ export class CollateralCache {
     const { tee, fmspc, ca } = request;
     try {
       const obtained = await obtainCollateral(origins, request, access, await this.#check());
-      await this.#keep([{ ...obtained, update: access.update, fetched: access.now(), list }]);
-      this.#note(key, PAUSE, undefined);
+      const set = { ...obtained, update: access.update, fetched: access.now(), list };
+      await this.#keep([set]);
+      this.#note(key, this.#due(set) === "no" ? 0 : PAUSE, undefined);
       const until = rfc3339(obtained.facts.expires);
       if (this.#expired(obtained.facts)) logger.warn("collateral is past its date at every source", { tee, fmspc, ca, until });
       else logger.info("collateral fetched", { tee, fmspc, ca, origin: obtained.origin, until });

@@ -88,12 +88,12 @@ export function parseRegion(text: string): string {
 /**
  * The service at an address. People configure the host alone or with one of the trees behind it (tdx.md §2.8).
  *
- * @throws CaiError `cli.setting-invalid` for what is no plain http or https address; one with a password in it is not repeated in the message
+ * @throws CaiError `cli.setting-invalid` for what is no plain http or https address
  */
 function serviceAt(address: string): ServiceOrigin {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) throw invalid(address, "an http or https address");
-  if (url.username !== "" || url.password !== "") throw invalid(`${url.protocol}//…@${url.host}`, "an address without name and password");
+  if (url.username !== "" || url.password !== "") throw invalid(address, "an address without name and password");
   if (url.search !== "" || url.hash !== "") throw invalid(address, "an address without ? and #");
   const path = url.pathname.replace(/\/+$/, "");
   const [tree, api] = /\/(?:sgx|tdx)\/certification\/(v3|v4)$/.exec(path) ?? ["", "v4"];
@@ -127,6 +127,8 @@ const alibabaService = (base: string, name: string): ServiceOrigin => ({
   vendor: true,
 });
 
-function invalid(word: string, expected: string): CaiError {
+/** A password in an address is not repeated. */
+function invalid(given: string, expected: string): CaiError {
+  const word = given.replace(/\/\/.*@/, "//…@");
   return new CaiError("cli.setting-invalid", `a source of collateral cannot be ${JSON.stringify(word)}`, { expected, got: word });
 }

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { generateKeyPairSync } from "node:crypto";
+import { createHmac, generateKeyPairSync } from "node:crypto";
 import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { initTrustee } from "../../../../src/roles/trustee/init.ts";
@@ -8,7 +8,7 @@ import { lockData, masterKeyPath, openStore, type Store } from "../../../../src/
 import { Ledger } from "../../../../src/roles/trustee/store/ledger.ts";
 import { MacedTable } from "../../../../src/roles/trustee/store/maced-table.ts";
 import { readMasterKey } from "../../../../src/roles/trustee/store/master-key.ts";
-import { SCHEMA } from "../../../../src/roles/trustee/store/schema.ts";
+import { ADDED_TABLES, SCHEMA } from "../../../../src/roles/trustee/store/schema.ts";
 import { idOf, scratchData } from "../scratch.ts";
 
 const TAMPERED = "store.record-tampered";
@@ -405,4 +405,49 @@ test("the data lock is held by one, and free once released", async () => {
   expect(await idOf(() => lockData(dataDir))).toBe("trustee.data-in-use");
   lock.release();
   lockData(dataDir).release();
+});
+
+describe("a store of the version before collateral was kept", () => {
+  /** Makes the store what that version would have left behind. */
+  function age(): void {
+    const { mac } = readMasterKey(masterKeyPath(dataDir));
+    const database = new Database(join(dataDir, "trustee.db"));
+    const { content } = database.query<{ content: string }, []>("SELECT content FROM head").get()!;
+    const head = JSON.parse(content) as { version: number; tables: Record<string, unknown> };
+    for (const table of ADDED_TABLES) {
+      database.run(`DROP TABLE ${table}`);
+      delete head.tables[table];
+    }
+    const old = JSON.stringify(head);
+    database.run("UPDATE head SET content = ?, mac = ?", [old, createHmac("sha256", mac).update(`cai/head/v1\0${old}`).digest()]);
+    database.run("PRAGMA user_version = 1");
+    database.close();
+  }
+
+  test("is brought to the present one, with everything that it held", async () => {
+    await fill();
+    age();
+    await withStore(async (store) => {
+      expect(text(await store.resources.get("a/b/c"))).toBe("one");
+      expect((await store.collateral.sets()).size).toBe(0);
+      expect(await store.collateral.newestIssue()).toBe(0);
+    });
+    await withStore((store) => store.resources.list());
+  });
+
+  test("is not brought there where it was edited", async () => {
+    await fill();
+    age();
+    sql("UPDATE policies SET content = 'package policy' WHERE key = 'resource/default'");
+    expect(await idOf(() => openStore(dataDir))).toBe(TAMPERED);
+    const database = new Database(join(dataDir, "trustee.db"));
+    expect(database.query("PRAGMA user_version").get()).toEqual({ user_version: 1 });
+    database.close();
+  });
+
+  test("is not what a present one becomes when its marks are dropped (I14)", async () => {
+    await fill();
+    sql("DROP TABLE collateral", "DROP TABLE collateral_marks", "PRAGMA main.user_version = 1");
+    expect(await idOf(() => openStore(dataDir))).toBe(TAMPERED);
+  });
 });
