@@ -30,6 +30,9 @@ export interface CollateralFacts extends CollateralSubject {
 
 const IDENTITY = { tdx: "TD_QE", sgx: "QE" } as const;
 
+/** What was found of these very objects before: a file's set is looked at with every quote. Neither anchors nor sets are ever changed. */
+const found = new WeakMap<readonly TrustAnchor[], WeakMap<Collateral, CollateralFacts>>();
+
 /**
  * Verifies that a set of collateral was signed by the manufacturer under one of the anchors, and that its parts belong together. Dates are not
  * judged, and there is no quote; so whatever passes may be kept, while only verification with a quote says what it is worth.
@@ -43,6 +46,16 @@ export function authenticateCollateral(
   anchors: readonly TrustAnchor[],
   cache: VerificationCache,
 ): CollateralFacts {
+  const known = found.get(anchors) ?? new WeakMap<Collateral, CollateralFacts>();
+  found.set(anchors, known);
+  const before = known.get(collateral);
+  if (before?.tee === tee) return before;
+  const facts = verify(collateral, tee, anchors, cache);
+  known.set(collateral, facts);
+  return facts;
+}
+
+function verify(collateral: Collateral, tee: QuotedTee, anchors: readonly TrustAnchor[], cache: VerificationCache): CollateralFacts {
   const context: ChainContext = { tee, cache };
   const what = "issuer chain of the PCK revocation list";
   const ders = refuseAs(tee, "crl-issuer-mismatch", what, () => parseCertificates(collateral.pckCrlIssuerChain, 2).map(({ der }) => der));
