@@ -23,11 +23,12 @@ export type CollateralSource = (request: CollateralRequest) => Promise<Collatera
 /**
  * Which collateral a quote needs, for whoever gets it beforehand.
  *
- * @param bytes  a quote that carries its chain
+ * @param bytes     a quote
+ * @param pckChain  PEM of the chain of its machine, for a quote that carries none
  * @throws CaiError  as {@link authenticateQuote}: nothing is said of a quote that its own signatures do not carry
  */
-export const collateralFor = (bytes: Uint8Array, anchors: readonly TrustAnchor[], now: number): CollateralRequest =>
-  collateralRequest(authenticateQuote(bytes, undefined, { anchors, now, expired: "report" }));
+export const collateralFor = (bytes: Uint8Array, anchors: readonly TrustAnchor[], now: number, pckChain?: string): CollateralRequest =>
+  collateralRequest(authenticateQuote(bytes, pckChain, { anchors, now, expired: "report" }));
 
 export function collateralRequest({ quote, chain }: AuthenticQuote): CollateralRequest {
   return {

@@ -21,10 +21,12 @@ export {
   type CollateralAccess,
   collateralFrom,
   type ObtainedCollateral,
+  type ObtainRequest,
   obtainCollateral,
   probeOrigin,
 } from "./collateral/obtain.ts";
 export { type CollateralOrigin, fileOrigin } from "./collateral/origin.ts";
+export { obtainPckChain } from "./collateral/pck-chain.ts";
 export { type CollateralUpdate, parseCollateralUpdate } from "./collateral/pcs.ts";
 export { type CollateralSummary, parseCollateralSummaries, summarizeCollateral } from "./collateral/summary.ts";
 export { type Collateral, formatBundle, parseBundle } from "./collateral.ts";

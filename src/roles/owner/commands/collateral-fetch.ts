@@ -1,10 +1,13 @@
 import { CaiError, defineVerb } from "../../../system/index.ts";
 import {
-  type CollateralRequest,
+  type CollateralAccess,
+  type CollateralOrigin,
   collateralFor,
   formatCollateralFile,
   type LabelledSet,
+  type ObtainRequest,
   obtainCollateral,
+  obtainPckChain,
   parseCollateralUpdate,
   summarizeCollateral,
 } from "../../../tee/tdx/index.ts";
@@ -16,7 +19,7 @@ import { writeWholeFile } from "../whole-file.ts";
 export default defineVerb({
   path: "collateral fetch",
   description:
-    "Gets what the manufacturer says about a kind of platform (TCB info, QE identity, revocation lists) and saves it as one file, which trustees and `cai verify` read.\nOnly what the manufacturer signed is saved. A file that is there is replaced.",
+    "Gets what the manufacturer says about a kind of platform (TCB info, QE identity, revocation lists) and saves it as one file, which trustees and `cai verify` read.\nOnly what the manufacturer signed is saved; for a quote that only names its machine, the machine's certificates are, too. A file that is there is replaced.",
   positionals: [
     {
       name: "QUOTE",
@@ -69,14 +72,22 @@ export default defineVerb({
   async run({ positionals: [quote], flags, print, signal }) {
     const anchors = collateralAnchors(flags["trust-anchor"]);
     const update = parseCollateralUpdate(flags.update);
-    const wanted =
-      quote === undefined
-        ? parseFmspcs(flags.fmspc).map((fmspc) => ({ tee: teeOf(flags.tee), fmspc, ca: authorityOf(flags["pck-ca"]) }))
-        : [await requestOf(quote, flags.fmspc, anchors, signal)];
+    if ((quote === undefined) === (flags.fmspc === undefined)) {
+      throw new CaiError("cli.usage", "give either QUOTE or --fmspc", { hint: "cai collateral fetch --help" });
+    }
+    const fmspcs = parseFmspcs(flags.fmspc);
     const origins = await localOrigins(flags.source);
     const access = localAccess({ anchors, update, signal, timeoutSeconds: flags.timeout, ca: flags["source-ca"] });
+    const wanted = fmspcs.map((fmspc): Wanted => ({ request: { tee: teeOf(flags.tee), fmspc, ca: authorityOf(flags["pck-ca"]) } }));
+    if (quote !== undefined) {
+      const { evidence } = readEvidenceInput(await readSource(quote, MAX_EVIDENCE, signal));
+      wanted.push(await wantedFor(evidence.quote, origins, access));
+    }
     const sets: LabelledSet[] = [];
-    for (const request of wanted) sets.push({ ...(await obtainCollateral(origins, request, access)), update, fetched: now() });
+    for (const { request, pckChain } of wanted) {
+      const obtained = await obtainCollateral(origins, request, access);
+      sets.push({ ...obtained, collateral: { ...obtained.collateral, pckCertificateChain: pckChain }, update, fetched: now() });
+    }
     const text = formatCollateralFile(sets);
     if (flags.output === undefined) {
       print(JSON.parse(text), text.trimEnd());
@@ -88,25 +99,25 @@ export default defineVerb({
   },
 });
 
-async function requestOf(
-  path: string,
-  fmspc: string | undefined,
-  anchors: Parameters<typeof collateralFor>[1],
-  signal: AbortSignal,
-): Promise<CollateralRequest> {
-  if (fmspc !== undefined) throw usage();
-  const { evidence } = readEvidenceInput(await readSource(path, MAX_EVIDENCE, signal));
-  return collateralFor(evidence.quote, anchors, now());
+/** A set to get. */
+interface Wanted {
+  readonly request: ObtainRequest;
+  /** the chain of one machine, which its quotes need besides */
+  readonly pckChain?: string | undefined;
+}
+
+async function wantedFor(quote: Uint8Array, origins: readonly CollateralOrigin[], access: CollateralAccess): Promise<Wanted> {
+  const pckChain = await obtainPckChain(quote, origins, access);
+  return { request: collateralFor(quote, access.anchors, access.now(), pckChain), pckChain };
 }
 
 function parseFmspcs(list: string | undefined): string[] {
-  if (list === undefined) throw usage();
+  if (list === undefined) return [];
   return list.split(",").map((text) => {
     if (/^[0-9a-f]{12}$/i.test(text.trim())) return text.trim().toLowerCase();
     throw new CaiError("cli.setting-invalid", `--fmspc cannot be ${JSON.stringify(text)}`, { expected: "12 hex digits", got: text });
   });
 }
 
-const usage = (): CaiError => new CaiError("cli.usage", "give either QUOTE or --fmspc", { hint: "cai collateral fetch --help" });
 const teeOf = (text: string): "tdx" | "sgx" => (text === "sgx" ? "sgx" : "tdx");
 const authorityOf = (text: string): "platform" | "processor" => (text === "processor" ? "processor" : "platform");

@@ -1,5 +1,5 @@
 import { CaiError, defineVerb } from "../../../system/index.ts";
-import { type Collateral, loadSimulatedTd, platformOf, simulatedPccs } from "../../../tee/tdx/index.ts";
+import { type Collateral, loadSimulatedTd, platformOf, type SimulatedTd, simulatedPccs } from "../../../tee/tdx/index.ts";
 import { MACHINE_FLAG } from "./tdx-flags.ts";
 
 /** How long collateral is served before it is issued anew, seconds: its own validity is 30 days. */
@@ -22,7 +22,8 @@ export default defineVerb({
     },
   ],
   async run({ flags, print, signal }) {
-    const handle = simulatedPccs(issuing(flags.machine));
+    const td = loadSimulatedTd(flags.machine);
+    const handle = simulatedPccs(issuing(td), platformOf(td).pckChain());
     const server = listen(parsePort(flags.listen), handle);
     const url = `http://127.0.0.1:${server.port}`;
     print({ url, simulated: true, pid: process.pid }, `simulated PCCS ready at ${url}`);
@@ -32,8 +33,7 @@ export default defineVerb({
 });
 
 /** Collateral as it stands, issued anew when it is an hour old. */
-function issuing(machine: string): () => Collateral {
-  const td = loadSimulatedTd(machine);
+function issuing(td: SimulatedTd): () => Collateral {
   let issued = Number.NEGATIVE_INFINITY;
   let collateral: Collateral;
   return () => {

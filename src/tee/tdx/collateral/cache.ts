@@ -96,7 +96,9 @@ export class CollateralCache {
     const sets = given.map(({ collateral, about, ca, update = access.update }): KeptSet => {
       const facts = authenticateCollateral(collateral, about?.tee ?? "tdx", access.anchors, access.cache);
       if (ca !== undefined && ca !== facts.ca) throw malformed("", `the ${ca} CA, as the set is labelled`, `the ${facts.ca} CA`);
-      return { collateral, facts, update, origin: "import", fetched, list: IMPORTED };
+      // A file for one machine may carry that machine's chain. What is kept is for all of its kind.
+      const shared = { ...collateral, pckCertificateChain: undefined };
+      return { collateral: shared, facts, update, origin: "import", fetched, list: IMPORTED };
     });
     await this.#keep(sets);
     return sets;

@@ -49,7 +49,7 @@ export async function fetchCollateral(service: ServiceOrigin, subject: Collatera
   if (service.api === "v3" && tee === "tdx") throw unknown("version 3 of the protocol has no TDX");
   const giveUp = new AbortController();
   const signal = access.signal ? AbortSignal.any([access.signal, giveUp.signal]) : giveUp.signal;
-  const get = (what: string, path: string) => ask(access.client, new URL(path), what, signal);
+  const get = (what: string, path: string) => askService(access.client, new URL(path), what, signal);
   const tree = (of: QuotedTee) => `${service.base}/${of}/certification/${service.api}`;
   const edition = editionOf(access.update ?? "standard");
   try {
@@ -83,7 +83,7 @@ export async function fetchCollateral(service: ServiceOrigin, subject: Collatera
 export async function probeService(service: ServiceOrigin, { client, signal }: ServiceAccess): Promise<void> {
   const encoding = service.api === "v4" ? "&encoding=der" : "";
   const url = new URL(`${service.base}/sgx/certification/${service.api}/pckcrl?ca=platform${encoding}`);
-  readRevocationList((await ask(client, url, "PCK revocation list", signal)).body, "PCK revocation list");
+  readRevocationList((await askService(client, url, "PCK revocation list", signal)).body, "PCK revocation list");
 }
 
 /** `standard` is every service's default, and some take the parameter on one path only, so it is not said. */
@@ -92,7 +92,8 @@ function editionOf(update: CollateralUpdate): string {
   return update === "early" ? "update=early" : `tcbEvaluationDataNumber=${update}`;
 }
 
-async function ask(client: HttpClient, url: URL, what: string, signal: AbortSignal | undefined): Promise<HttpResponse> {
+/** One GET. @throws CaiError `tdx.collateral-unknown` for 404 and 410, `net.…` for everything else that is not 200 */
+export async function askService(client: HttpClient, url: URL, what: string, signal: AbortSignal | undefined): Promise<HttpResponse> {
   const answer = await client.request({ method: "GET", url, ...(signal && { signal }) });
   if (answer.status === 200) return answer;
   if (answer.status === 404 || answer.status === 410) throw unknown(`${what}: ${url.origin} answered with status ${answer.status}`);

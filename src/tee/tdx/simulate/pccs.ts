@@ -9,8 +9,9 @@ const PREFIX = /^\/(sgx|tdx)\/certification\/v4\/(.+)$/;
  * what fetches collateral meets them: the root CA's list in hexadecimal, certificates percent-encoded in headers (tdx.md §2.8).
  *
  * @param collateral  what is served; asked with each request, so it may be renewed
+ * @param pckChain    PEM of the chain of the platform's certificate, served to whoever names any machine; without it none is known
  */
-export function simulatedPccs(collateral: () => Collateral): (request: Request) => Response {
+export function simulatedPccs(collateral: () => Collateral, pckChain?: string): (request: Request) => Response {
   return ({ method, url }) => {
     const { pathname, searchParams: query } = new URL(url);
     const [, tree, item] = PREFIX.exec(pathname) ?? [];
@@ -34,10 +35,23 @@ export function simulatedPccs(collateral: () => Collateral): (request: Request) 
         });
       case "sgx/rootcacrl":
         return answer(set.rootCaCrl.toHex(), "application/pkix-crl");
+      case "sgx/pckcert":
+        return pckCertificate(query, pckChain);
       default:
         return refuse(404, "nothing is here");
     }
   };
+}
+
+const MACHINE = { qeid: 32, cpusvn: 32, pcesvn: 4, pceid: 4 } as const;
+
+function pckCertificate(query: URLSearchParams, chain: string | undefined): Response {
+  for (const [name, digits] of Object.entries(MACHINE)) {
+    if (!new RegExp(`^[0-9A-Fa-f]{${digits}}$`).test(query.get(name) ?? "")) return refuse(400, `${name} has another form`);
+  }
+  if (chain === undefined) return refuse(404, "no such machine");
+  const [leaf = "", ...issuers] = chain.split(/(?<=-----END CERTIFICATE-----\n)/);
+  return answer(leaf, "application/x-pem-file", { "SGX-PCK-Certificate-Issuer-Chain": encodeURIComponent(issuers.join("")) });
 }
 
 /** What is wrong with the edition that is asked for; undefined where it is the one that is served. */

@@ -76,6 +76,12 @@ export class SimulatedPlatform {
     return new SimulatedPlatform(seed, now, { ...DEFAULT_KNOBS, ...knobs });
   }
 
+  /** PEM of the chain of the platform's certificate: leaf, intermediate, root. */
+  pckChain(): string {
+    const { pck, platform, root } = this.#certificates.ders;
+    return certificatePem(pck, platform, root);
+  }
+
   /** The platform's collateral, issued when the platform says that it is now. */
   collateral(): Collateral {
     return makeCollateral(this.#certificates, this.#knobs, this.#now);
@@ -98,7 +104,7 @@ export class SimulatedPlatform {
   }
 
   #makeSectionTail(): Uint8Array {
-    const { keys, ders } = this.#certificates;
+    const { keys } = this.#certificates;
     const attestationKey = keys.attestation.point.subarray(1);
     const report = writeFields(new Uint8Array(ENCLAVE_REPORT_SIZE), ENCLAVE_REPORT_FIELDS, {
       cpuSvn: Uint8Array.from(this.#knobs.components),
@@ -108,7 +114,7 @@ export class SimulatedPlatform {
       isvSvn: u16(this.#knobs.qeSvn),
       reportData: createHash("sha256").update(attestationKey).update(QE_AUTH_DATA).digest(),
     });
-    const chain = Buffer.from(`${certificatePem(ders.pck, ders.platform, ders.root)}\0`, "latin1");
+    const chain = Buffer.from(`${this.pckChain()}\0`, "latin1");
     const certification = Buffer.concat([
       report,
       keys.pck.sign(report),
