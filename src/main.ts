@@ -92,6 +92,10 @@ const tree: Group = {
           load: () => import("./roles/owner/commands/collateral-export.ts"),
         },
         import: { summary: "give a file to a trustee (administrators)", load: () => import("./roles/owner/commands/collateral-import.ts") },
+        numbers: {
+          summary: "list the TCB evaluation numbers that collateral can be asked for",
+          load: () => import("./roles/owner/commands/collateral-numbers.ts"),
+        },
         ls: { summary: "list the collateral of a trustee, or of a file", load: () => import("./roles/owner/commands/collateral-ls.ts") },
       },
     },

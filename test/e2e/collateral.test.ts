@@ -106,6 +106,14 @@ describe("collateral", () => {
     expect(await caiError(["collateral", "ls"])).toMatchObject({ status: 2, id: "cli.usage" });
   });
 
+  test("can be asked for by the evaluation numbers that the service lists", async () => {
+    const { numbers } = await caiJson(["collateral", "numbers", "--source", address, ...anchor()]);
+    expect(numbers).toEqual([{ number: 20, recovery_event: "2025-08-13T00:00:00Z", tcb_date: "2025-08-13T00:00:00Z" }]);
+    const fetch = (update: string) => ["collateral", "fetch", ...fmspc, "--source", address, "--update", update, ...anchor()];
+    expect(JSON.parse((await cai(fetch("20"))).stdout)).toMatchObject({ sets: [{ update: 20 }] });
+    expect(await caiError(fetch("19"))).toMatchObject({ status: 3, id: "tdx.collateral-unknown" });
+  });
+
   test("is listed for people, too", async () => {
     const { stdout } = await cai(["collateral", "ls", join(sim, "collateral.json"), ...anchor()]);
     expect(stdout).toMatch(/TEE +FMSPC +CA +EDITION/);

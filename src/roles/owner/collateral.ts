@@ -50,6 +50,33 @@ export function localOrigins(list: string | undefined): Promise<readonly Collate
   return configuredOrigins(list, { environment: process.env, readFile, metadata: metadataClient() }).resolve();
 }
 
+/** The flags of verbs that ask sources of collateral. */
+export const SOURCE_FLAGS = {
+  source: {
+    kind: "text",
+    value: "LIST",
+    about: "intel, alibaba, alibaba:REGION, http(s) addresses, files; by default what this machine is set up for, else intel",
+    commandLineOnly: true,
+  },
+  "source-ca": {
+    kind: "text",
+    value: "FILE",
+    about: "certificate authorities (PEM) of sources that are given by address, instead of the built-in ones",
+    commandLineOnly: true,
+  },
+  timeout: { kind: "number", value: "SECONDS", min: 1, max: 600, default: 60, about: "of one request", commandLineOnly: true },
+  "trust-anchor": ANCHOR_FLAG,
+} as const satisfies Record<string, FlagSpec>;
+
+/** What {@link SOURCE_FLAGS} say, as {@link localAccess} takes it. @throws CaiError `cli.input-unreadable`, `tdx.anchor-refused` */
+export function sourceOf(flags: {
+  readonly timeout: number;
+  readonly "source-ca": string | undefined;
+  readonly "trust-anchor": string | undefined;
+}): Pick<Parameters<typeof localAccess>[0], "anchors" | "timeoutSeconds" | "ca"> {
+  return { anchors: collateralAnchors(flags["trust-anchor"]), timeoutSeconds: flags.timeout, ca: flags["source-ca"] };
+}
+
 /** What getting collateral takes on this machine. */
 export function localAccess(
   options: Pick<CollateralAccess, "anchors" | "update" | "signal"> & { readonly timeoutSeconds: number; readonly ca: string | undefined },

@@ -115,7 +115,8 @@ function parseExactly(ders: readonly Uint8Array[], count: number): Certificate[]
   return ders.map((der) => parseCertificate(der));
 }
 
-function findAnchor(root: Certificate, anchors: readonly TrustAnchor[], tee: QuotedTee): Anchor {
+/** The anchor that a root is. @throws CaiError `untrusted-root` */
+export function findAnchor(root: Certificate, anchors: readonly TrustAnchor[], tee: QuotedTee): Anchor {
   for (const { certificate: der, simulated } of anchors) {
     const certificate = parseCertificate(der);
     if (sameAnchor(root, certificate)) return { certificate, simulated };

@@ -8,6 +8,7 @@ export { authenticateCollateral } from "./collateral/authentic.ts";
 export { CollateralCache } from "./collateral/cache.ts";
 export { type CollateralClientOptions, collateralClient, metadataClient } from "./collateral/client.ts";
 export { type ConfiguredOrigins, configuredOrigins, type OriginSurroundings } from "./collateral/configured-origins.ts";
+export { type EvaluationNumbers, obtainEvaluationNumbers } from "./collateral/evaluation-numbers.ts";
 export {
   type FileSet,
   formatCollateralFile,
@@ -55,5 +56,6 @@ export { TCB_STATUS_CODES, type TcbStanding, type TcbStatus } from "./tcb.ts";
 export type { PlatformLevel, TcbInfo } from "./tcb-info.ts";
 export { showTdreport, TDREPORT_SIZE } from "./tdreport-fields.ts";
 export { readUnverifiedPck, readUnverifiedQeIdentity, readUnverifiedTcbInfo } from "./unverified.ts";
+export { rfc3339 } from "./validity.ts";
 export { type EvidenceOptions, sgxVerifier, type TdxVerifierOptions, tdxVerifier, verifyEvidence } from "./verifier.ts";
 export { type QuoteVerdict, type VerifyOptions, verifyQuote } from "./verify.ts";

@@ -66,7 +66,7 @@ export function refuseRevoked(certificate: Certificate, list: RevocationList, re
   throw refusal(tee, reason, name, "a serial number that is not revoked", `revoked ${certificate.serial.toString(16)}`);
 }
 
-const rootListFingerprint = new Fingerprints<Collateral>(({ rootCaCrl }) => [rootCaCrl]);
+const rootListFingerprint = new Fingerprints<Pick<Collateral, "rootCaCrl">>(({ rootCaCrl }) => [rootCaCrl]);
 const pckListFingerprint = new Fingerprints<Collateral>(({ pckCrl }) => [pckCrl]);
 const issuerChainFingerprint = new Fingerprints<Collateral>(({ pckCrlIssuerChain }) => [pckCrlIssuerChain]);
 
@@ -75,7 +75,7 @@ const issuerChainFingerprint = new Fingerprints<Collateral>(({ pckCrlIssuerChain
  *
  * @throws CaiError `crl-malformed`, `crl-issuer-mismatch`, `crl-signature-invalid`
  */
-export const verifyRootList = (collateral: Collateral, root: Certificate, context: ChainContext): RevocationList =>
+export const verifyRootList = (collateral: Pick<Collateral, "rootCaCrl">, root: Certificate, context: ChainContext): RevocationList =>
   verifyList(collateral.rootCaCrl, rootListFingerprint.of(collateral), root, "root CA revocation list", context);
 
 /** The same of the list of the authority that issued the PCK certificate. */

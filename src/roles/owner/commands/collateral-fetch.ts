@@ -11,7 +11,7 @@ import {
   parseCollateralUpdate,
   summarizeCollateral,
 } from "../../../tee/tdx/index.ts";
-import { ANCHOR_FLAG, collateralAnchors, localAccess, localOrigins, now, summaryTable } from "../collateral.ts";
+import { localAccess, localOrigins, now, SOURCE_FLAGS, sourceOf, summaryTable } from "../collateral.ts";
 import { readSource } from "../source.ts";
 import { MAX_EVIDENCE, readEvidenceInput } from "../verify/evidence-input.ts";
 import { writeWholeFile } from "../whole-file.ts";
@@ -38,18 +38,7 @@ export default defineVerb({
       about: "with --fmspc: the authority that certified the machines, platform or processor",
       commandLineOnly: true,
     },
-    source: {
-      kind: "text",
-      value: "LIST",
-      about: "intel, alibaba, alibaba:REGION, http(s) addresses, files; by default what this machine is set up for, else intel",
-      commandLineOnly: true,
-    },
-    "source-ca": {
-      kind: "text",
-      value: "FILE",
-      about: "certificate authorities (PEM) of sources that are given by address, instead of the built-in ones",
-      commandLineOnly: true,
-    },
+    ...SOURCE_FLAGS,
     update: {
       kind: "text",
       value: "EDITION",
@@ -57,8 +46,6 @@ export default defineVerb({
       about: "standard, early, or a TCB evaluation number",
       commandLineOnly: true,
     },
-    timeout: { kind: "number", value: "SECONDS", min: 1, max: 600, default: 60, about: "of one request", commandLineOnly: true },
-    "trust-anchor": ANCHOR_FLAG,
     output: { kind: "text", value: "FILE", short: "o", about: "where to save it; standard output by default", commandLineOnly: true },
   },
   examples: [
@@ -70,14 +57,13 @@ export default defineVerb({
   ],
   exits: { 3: "no source has any for this platform, or what it has is not signed by the manufacturer", 4: "no source could be reached" },
   async run({ positionals: [quote], flags, print, signal }) {
-    const anchors = collateralAnchors(flags["trust-anchor"]);
     const update = parseCollateralUpdate(flags.update);
     if ((quote === undefined) === (flags.fmspc === undefined)) {
       throw new CaiError("cli.usage", "give either QUOTE or --fmspc", { hint: "cai collateral fetch --help" });
     }
     const fmspcs = parseFmspcs(flags.fmspc);
     const origins = await localOrigins(flags.source);
-    const access = localAccess({ anchors, update, signal, timeoutSeconds: flags.timeout, ca: flags["source-ca"] });
+    const access = localAccess({ ...sourceOf(flags), update, signal });
     const wanted = fmspcs.map((fmspc): Wanted => ({ request: { tee: teeOf(flags.tee), fmspc, ca: authorityOf(flags["pck-ca"]) } }));
     if (quote !== undefined) {
       const { evidence } = readEvidenceInput(await readSource(quote, MAX_EVIDENCE, signal));

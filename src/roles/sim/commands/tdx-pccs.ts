@@ -1,5 +1,5 @@
 import { CaiError, defineVerb } from "../../../system/index.ts";
-import { type Collateral, loadSimulatedTd, platformOf, type SimulatedTd, simulatedPccs } from "../../../tee/tdx/index.ts";
+import { loadSimulatedTd, platformOf, type SimulatedTd, simulatedPccs } from "../../../tee/tdx/index.ts";
 import { MACHINE_FLAG } from "./tdx-flags.ts";
 
 /** How long collateral is served before it is issued anew, seconds: its own validity is 30 days. */
@@ -23,7 +23,11 @@ export default defineVerb({
   ],
   async run({ flags, print, signal }) {
     const td = loadSimulatedTd(flags.machine);
-    const handle = simulatedPccs(issuing(td), platformOf(td).pckChain());
+    const platform = issuing(td);
+    const handle = simulatedPccs(() => platform().collateral, {
+      pckChain: platformOf(td).pckChain(),
+      evaluationNumbers: () => platform().numbers,
+    });
     const server = listen(parsePort(flags.listen), handle);
     const url = `http://127.0.0.1:${server.port}`;
     print({ url, simulated: true, pid: process.pid }, `simulated PCCS ready at ${url}`);
@@ -32,19 +36,20 @@ export default defineVerb({
   },
 });
 
-/** Collateral as it stands, issued anew when it is an hour old. */
-function issuing(td: SimulatedTd): () => Collateral {
-  let issued = Number.NEGATIVE_INFINITY;
-  let collateral: Collateral;
+/** What is served as it stands, issued anew when it is an hour old. */
+function issuing(td: SimulatedTd) {
+  const issue = (now: number) => {
+    const platform = platformOf(td, now);
+    return { issued: now, collateral: platform.collateral(), numbers: platform.evaluationNumbers() };
+  };
+  let served = issue(seconds());
   return () => {
-    const now = Math.floor(Date.now() / 1000);
-    if (now - issued >= ISSUE_EVERY) {
-      collateral = platformOf(td, now).collateral();
-      issued = now;
-    }
-    return collateral;
+    if (seconds() - served.issued >= ISSUE_EVERY) served = issue(seconds());
+    return served;
   };
 }
+
+const seconds = (): number => Math.floor(Date.now() / 1000);
 
 function listen(port: number, handle: (request: Request) => Response) {
   try {

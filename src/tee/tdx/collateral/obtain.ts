@@ -81,7 +81,7 @@ export async function obtainCollateral(
     }
   }
   if (late !== undefined) return late;
-  throw unavailable(request, failures);
+  throw unavailable(described(request), failures);
 }
 
 async function ask(
@@ -121,14 +121,15 @@ async function fetchFrom(
   return fetchCollateral(origin, request, access);
 }
 
-/** The error of origins that all failed. */
-function unavailable({ tee, fmspc, ca }: ObtainRequest, failures: readonly OriginFailure[]): CaiError {
-  const what = `${tee.toUpperCase()} collateral for FMSPC ${fmspc} (${ca} CA)`;
-  if (failures.length === 0) return new CaiError("tdx.collateral-unavailable", `no source of collateral is set that has ${what}`);
+const described = ({ tee, fmspc, ca }: ObtainRequest): string => `${tee.toUpperCase()} collateral for FMSPC ${fmspc} (${ca} CA)`;
+
+/** The error of origins that all failed. @param what  what was asked for */
+export function unavailable(what: string, failures: readonly OriginFailure[]): CaiError {
   const [first] = failures;
-  const same = failures.every(({ error }) => error.id === first!.error.id) && !/^(?:net|cli)\./.test(first!.error.id);
+  if (first === undefined) return new CaiError("tdx.collateral-unavailable", `no source of collateral is set that has ${what}`);
+  const same = failures.every(({ error }) => error.id === first.error.id) && !/^(?:net|cli)\./.test(first.error.id);
   const reasons = failures.map(({ origin, error }) => `${origin}: ${error.id}: ${error.message}`).join("; ");
-  return new CaiError(same ? first!.error.id : "tdx.collateral-unavailable", `no source gave ${what}: ${reasons}`, { cause: first!.error });
+  return new CaiError(same ? first.error.id : "tdx.collateral-unavailable", `no source gave ${what}: ${reasons}`, { cause: first.error });
 }
 
 /** Whether an origin answers, for `cai doctor`: a service is asked for a small list, a file is read. */

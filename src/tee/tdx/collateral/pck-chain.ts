@@ -2,7 +2,7 @@ import { CaiError } from "../../../system/index.ts";
 import { parseQuote, type Quote } from "../quote.ts";
 import { authenticateQuote } from "../verify.ts";
 import { readChainHeader } from "./answer.ts";
-import type { CollateralAccess, OriginFailure } from "./obtain.ts";
+import { type CollateralAccess, type OriginFailure, unavailable } from "./obtain.ts";
 import type { CollateralOrigin, ServiceOrigin } from "./origin.ts";
 import { askService } from "./pcs.ts";
 
@@ -16,7 +16,7 @@ const CHAIN_HEADERS = ["SGX-PCK-Certificate-Issuer-Chain"] as const;
  *
  * @param bytes  a quote
  * @returns PEM of leaf, intermediate and root, with which the quote's own signatures hold; undefined where the quote needs none
- * @throws CaiError `<tee>.unsupported-quote`; `tdx.collateral-unavailable`, naming every service and what was wrong there
+ * @throws CaiError `<tee>.unsupported-quote`, and as {@link obtainCollateral}
  */
 export async function obtainPckChain(
   bytes: Uint8Array,
@@ -38,11 +38,7 @@ export async function obtainPckChain(
       failures.push({ origin: origin.name, error });
     }
   }
-  const reasons = failures.map(({ origin, error }) => `${origin}: ${error.id}: ${error.message}`).join("; ");
-  throw new CaiError(
-    "tdx.collateral-unavailable",
-    `no service gave the certificate of the machine that the quote names: ${reasons || "none is set"}`,
-  );
+  throw unavailable("the certificate of the machine that the quote names", failures);
 }
 
 async function fetchPckChain(service: ServiceOrigin, quote: Quote, { client, signal }: CollateralAccess): Promise<string> {

@@ -1,5 +1,6 @@
 import { buildRevocationList, certificatePem } from "../../../crypto/index.ts";
 import type { Collateral } from "../collateral.ts";
+import type { SignedText } from "../signed-json.ts";
 import { rfc3339 } from "../validity.ts";
 import { NAMES, SIMULATED_FMSPC, SIMULATED_PCE_ID, type SimulatedCertificates } from "./certificates.ts";
 import type { SimulatedKnobs } from "./knobs.ts";
@@ -50,6 +51,14 @@ export function makeCollateral(certificates: SimulatedCertificates, knobs: Simul
     qeIdentitySignature: sign(qeIdentity),
     pckCertificateChain: undefined,
   };
+}
+
+/** The list of evaluation numbers of a simulated platform, signed like its collateral. */
+export function makeEvaluationNumbers({ keys }: SimulatedCertificates, knobs: SimulatedKnobs, now: number): SignedText {
+  const dates = { issueDate: rfc3339(now), nextUpdate: rfc3339(now + knobs.window) };
+  const numbers = [{ tcbEvaluationDataNumber: SIMULATED_EVALUATION_NUMBER, tcbRecoveryEventDate: RECENT, tcbDate: RECENT }];
+  const text = JSON.stringify({ id: "TDX", version: 1, ...dates, tcbEvalNumbers: numbers });
+  return { text, signature: keys.signing.sign(new TextEncoder().encode(text)) };
 }
 
 interface Dates {

@@ -1,17 +1,24 @@
 import type { Collateral } from "../collateral.ts";
+import type { SignedText } from "../signed-json.ts";
 import { SIMULATED_FMSPC } from "./certificates.ts";
 import { SIMULATED_EVALUATION_NUMBER } from "./documents.ts";
 
 const PREFIX = /^\/(sgx|tdx)\/certification\/v4\/(.+)$/;
+
+/** What else is served; what is missing is not known. */
+export interface SimulatedPccsOptions {
+  /** PEM of the chain of the platform's certificate, for whoever names any machine */
+  readonly pckChain?: string;
+  readonly evaluationNumbers?: () => SignedText;
+}
 
 /**
  * A caching service without a cache: it answers like a PCCS of version 4 for one simulated platform, with the peculiarities of such services, so that
  * what fetches collateral meets them: the root CA's list in hexadecimal, certificates percent-encoded in headers (tdx.md §2.8).
  *
  * @param collateral  what is served; asked with each request, so it may be renewed
- * @param pckChain    PEM of the chain of the platform's certificate, served to whoever names any machine; without it none is known
  */
-export function simulatedPccs(collateral: () => Collateral, pckChain?: string): (request: Request) => Response {
+export function simulatedPccs(collateral: () => Collateral, more: SimulatedPccsOptions = {}): (request: Request) => Response {
   return ({ method, url }) => {
     const { pathname, searchParams: query } = new URL(url);
     const [, tree, item] = PREFIX.exec(pathname) ?? [];
@@ -36,7 +43,13 @@ export function simulatedPccs(collateral: () => Collateral, pckChain?: string): 
       case "sgx/rootcacrl":
         return answer(set.rootCaCrl.toHex(), "application/pkix-crl");
       case "sgx/pckcert":
-        return pckCertificate(query, pckChain);
+        return pckCertificate(query, more.pckChain);
+      case "tdx/tcbevaluationdatanumbers": {
+        const numbers = more.evaluationNumbers?.();
+        if (numbers === undefined) return refuse(404, "no list of numbers");
+        const header = "TCB-Evaluation-Data-Numbers-Issuer-Chain";
+        return document("tcbEvaluationDataNumbers", numbers.text, numbers.signature, header, set.tcbInfoIssuerChain);
+      }
       default:
         return refuse(404, "nothing is here");
     }

@@ -5,9 +5,10 @@ import { type Collateral, formatBundle } from "../collateral.ts";
 import { ENCLAVE_REPORT_FIELDS, ENCLAVE_REPORT_SIZE } from "../enclave-report.ts";
 import { u16, u32, writeFields } from "../layout.ts";
 import { ATTESTATION_KEY_P256, CERTIFICATION, HEADER_FIELDS, HEADER_SIZE, QE_VENDOR_ID, TEE_TYPE } from "../quote.ts";
+import type { SignedText } from "../signed-json.ts";
 import { TD_REPORT_15_FIELDS, TD_REPORT_FIELDS, TD_REPORT_SIZES } from "../td-report.ts";
 import { makeCertificates, type SimulatedCertificates } from "./certificates.ts";
-import { makeCollateral, QE_MR_SIGNER, QE_PROD_ID } from "./documents.ts";
+import { makeCollateral, makeEvaluationNumbers, QE_MR_SIGNER, QE_PROD_ID } from "./documents.ts";
 import { DEFAULT_KNOBS, type SimulatedKnobs } from "./knobs.ts";
 
 export const SEED_SIZE = 32;
@@ -80,6 +81,11 @@ export class SimulatedPlatform {
   pckChain(): string {
     const { pck, platform, root } = this.#certificates.ders;
     return certificatePem(pck, platform, root);
+  }
+
+  /** The signed list of evaluation numbers that the platform's collateral can be asked for. */
+  evaluationNumbers(): SignedText {
+    return makeEvaluationNumbers(this.#certificates, this.#knobs, this.#now);
   }
 
   /** The platform's collateral, issued when the platform says that it is now. */

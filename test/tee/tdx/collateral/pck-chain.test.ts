@@ -17,7 +17,7 @@ const naming = withCertification(quoteOf(), 3, data(404));
 const knowing =
   (chain: string): Behaviour =>
   (each) =>
-    simulatedPccs(() => collateral, chain)(each);
+    simulatedPccs(() => collateral, { pckChain: chain })(each);
 
 function setUp(...behaviours: Behaviour[]) {
   const services = new Services(collateral);
@@ -67,7 +67,7 @@ describe("the chain of a machine that its quote only names", () => {
     const { services, chain } = setUp(status(404), status(401), knowing(other), () => new Response("none"), knowing(platform.pckChain()));
     expect(await chain(naming)).toBe(platform.pckChain());
     expect(services.asked.length).toBe(5);
-    expect(await rejectionId(setUp(knowing(other)).chain(naming))).toBe("tdx.collateral-unavailable");
+    expect(await rejectionId(setUp(knowing(other)).chain(naming))).toBe("tdx.untrusted-root");
     expect(await rejectionId(setUp().chain(naming))).toBe("tdx.collateral-unavailable");
     expect(await rejectionId(setUp().chain(new Uint8Array(10)))).toBe("tdx.unsupported-quote");
   });
