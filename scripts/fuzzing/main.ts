@@ -1,7 +1,9 @@
 import { parseArgs } from "node:util";
-import { FuzzFinding, type FuzzReport, type FuzzSettings, fuzzPolicies } from "./policy.ts";
+import { fuzzPolicies } from "./policy.ts";
+import { FuzzFinding, type FuzzReport, type FuzzSettings } from "./run.ts";
+import { fuzzTdx } from "./tdx.ts";
 
-const fuzzers: Record<string, (settings: FuzzSettings) => FuzzReport> = { policy: fuzzPolicies };
+const fuzzers: Record<string, (settings: FuzzSettings) => FuzzReport | Promise<FuzzReport>> = { policy: fuzzPolicies, tdx: fuzzTdx };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -18,7 +20,7 @@ if (name === undefined || !Object.hasOwn(fuzzers, name) || !(minutes > 0) || !Nu
 console.log(`seed ${seed}, ${minutes} min`);
 const end = performance.now() + minutes * 60_000;
 try {
-  const { slowest, ...counts } = fuzzers[name]!({ seed, goesOn: () => performance.now() < end });
+  const { slowest, ...counts } = await fuzzers[name]!({ seed, goesOn: () => performance.now() < end });
   console.log(JSON.stringify(counts));
   console.log(`slowest case: ${slowest.milliseconds.toFixed(0)} ms\n${slowest.text.slice(0, 2000)}`);
 } catch (error) {

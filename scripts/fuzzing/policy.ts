@@ -6,6 +6,7 @@ import { CaiError, type JsonObject, type JsonValue } from "../../src/system/inde
 import { mutated } from "./mutation.ts";
 import { Random } from "./random.ts";
 import { RegoText } from "./rego-text.ts";
+import { FuzzFinding, type FuzzReport, type FuzzSettings } from "./run.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 const EXAMPLES = resolve(ROOT, "examples/policies");
@@ -24,27 +25,12 @@ const OPTIONS: EvaluateOptions = {
 const MOST_RULES = 3;
 
 /** What a run of the fuzzer did. */
-export interface FuzzReport {
-  readonly cases: number;
+interface PolicyReport extends FuzzReport {
   /** of those that parsed and compiled, and of those that had a value or none without an error */
   readonly compiled: number;
   readonly evaluated: number;
   readonly explained: number;
-  /** milliseconds of the slowest case, and its text */
-  readonly slowest: { readonly milliseconds: number; readonly text: string };
 }
-
-export interface FuzzSettings {
-  /** 32 bits */
-  readonly seed: number;
-  /** asked before each case */
-  readonly goesOn: () => boolean;
-  /** hears of the number of each case before it runs, so that a crash can be found again */
-  readonly started?: (number: number, text: string) => void;
-}
-
-/** Thrown for a case that shows an error of the engine; the message has all that is needed to make it again. */
-export class FuzzFinding extends Error {}
 
 /**
  * Runs mutated and generated policies: nothing may come out but values and errors of the policy room, the same ones each time, and an
@@ -52,7 +38,7 @@ export class FuzzFinding extends Error {}
  *
  * @throws FuzzFinding the first case that shows otherwise
  */
-export function fuzzPolicies({ seed, goesOn, started }: FuzzSettings): FuzzReport {
+export function fuzzPolicies({ seed, goesOn, started }: FuzzSettings): PolicyReport {
   const seeds = seedTexts();
   const counts = { cases: 0, compiled: 0, evaluated: 0, explained: 0 };
   let slowest = { milliseconds: 0, text: "" };

@@ -42,7 +42,15 @@ const signature = bytes.refine((value) => value.length === 64, { error: "expecte
 const crlPem = z
   .string()
   .includes("-----BEGIN X509 CRL-----")
-  .transform((text) => decodePem(text, "X509 CRL", 1)[0]!);
+  .transform((text, context) => {
+    try {
+      return decodePem(text, "X509 CRL", 1)[0]!;
+    } catch (cause) {
+      if (!(cause instanceof CaiError)) throw cause;
+      context.addIssue({ code: "custom", message: cause.message });
+      return z.NEVER;
+    }
+  });
 const crl = z.union([bytes, crlPem]);
 
 const bundleSchema = z.object({

@@ -142,6 +142,9 @@ function chainCertificates({ tee, certification }: Quote, delivered: string | un
   if (type === CERTIFICATION.pckLeaf && carried.length !== 1) {
     throw refusal(tee, "pck-chain-invalid", "certification data of type 4", "one certificate", `${carried.length}`);
   }
+  if (type === CERTIFICATION.pckChain && carried.length !== 3) {
+    throw refusal(tee, "pck-chain-invalid", "certification data of type 5", "three certificates", `${carried.length}`);
+  }
   if (delivered === undefined) {
     if (type === CERTIFICATION.pckChain) return carried;
     throw refusal(

@@ -209,5 +209,8 @@ describe("the chain in a quote", () => {
     expect(errorId(() => verify(5, text(whole), other))).toBe("tdx.pck-chain-invalid");
     expect(errorId(() => verify(4, first!, other))).toBe("tdx.pck-chain-invalid");
     expect(errorId(() => verify(4, pem(first, second, third), whole))).toBe("tdx.pck-chain-invalid");
+    // What calls itself a chain is a whole one, and nothing beside it fills it up.
+    expect(errorId(() => verify(5, first!, whole))).toBe("tdx.pck-chain-invalid");
+    expect(errorId(() => verify(5, pem(first, second), whole))).toBe("tdx.pck-chain-invalid");
   });
 });
