@@ -7,6 +7,7 @@ import { type Figure, run } from "./measure.ts";
 import { benchMount } from "./mount.ts";
 import { benchPolicy } from "./policy.ts";
 import { benchStartup } from "./startup.ts";
+import { benchTdx } from "./tdx.ts";
 
 const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]>> = {
   startup: benchStartup,
@@ -14,6 +15,7 @@ const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]
   mount: benchMount,
   attest: benchAttest,
   policy: benchPolicy,
+  tdx: benchTdx,
 };
 
 const chosen = process.argv.slice(2);
