@@ -40,6 +40,8 @@ export type ToWorker =
 
 /** What a worker says to the pool. */
 export type FromWorker =
+  /** the answer to the settings */
+  | { readonly kind: "ready" }
   /** JSON text, which is faster to hand over than many objects */
   | { readonly kind: "claims"; readonly job: number; readonly claims: string }
   | { readonly kind: "error"; readonly job: number; readonly error: CarriedError }

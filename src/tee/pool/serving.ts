@@ -30,6 +30,7 @@ class Serving {
     switch (message.kind) {
       case "settings":
         this.#settings = message.settings;
+        this.#post({ kind: "ready" });
         return;
       case "anchors":
         this.#anchors.set(message.number, message.anchors);

@@ -29,6 +29,7 @@ export class VerificationThread {
   #watch: ReturnType<typeof setTimeout> | undefined;
   /** since when the worker has had something to verify and was not heard of */
   #silentSince = 0;
+  #readySince = Number.POSITIVE_INFINITY;
   #lost: CaiError | undefined;
 
   constructor(worker: Worker, options: ThreadOptions) {
@@ -43,6 +44,11 @@ export class VerificationThread {
   /** False once the worker is lost; it takes nothing from then on. */
   get alive(): boolean {
     return this.#lost === undefined;
+  }
+
+  /** When the worker was ready, on the clock that never goes back, milliseconds; infinite where it still starts. */
+  get readySince(): number {
+    return this.#readySince;
   }
 
   /** Jobs that the worker works on, without those for which it waits for collateral. */
@@ -83,7 +89,8 @@ export class VerificationThread {
 
   #hear(message: FromWorker): void {
     this.#silentSince = performance.now();
-    if (message.kind === "need") {
+    if (message.kind === "ready") this.#readySince = performance.now();
+    else if (message.kind === "need") {
       this.#needs++;
       this.#options.collateral(message.tee, message.request).then(
         (collateral) => this.#give(message.need, collateral),

@@ -8,16 +8,20 @@ import { versioned } from "./versioned-collateral.ts";
 /** While a worker verifies one piece of evidence, the next one is there already. */
 const JOBS_PER_WORKER = 2;
 const TIMEOUT_MS = 10_000;
+/** A thread costs some 25 MB and a tenth of a second to start; most evidence is verified in a tenth of a millisecond. */
+const PATIENCE_MS = 5;
 
 export interface VerifierPoolOptions {
   /** the platforms, and what their verifiers are made from; sources of collateral are asked on this thread */
   readonly verifiers: { readonly [Tee in TeeName]?: VerifierOptions[Tee] };
-  /** how many threads verify at most; each starts when there is work that the others have no hand free for */
+  /** how many threads verify at most; the first starts with the first evidence, another where evidence waits too long for those that are there */
   readonly workers: number;
   /** how much evidence waits for a thread or for collateral at most */
   readonly waiting: number;
   /** how long one verification may take, without the time that getting its collateral takes, milliseconds; default 10 s */
   readonly timeout?: number;
+  /** how long evidence waits for the threads that are there before another one starts, milliseconds; default 5 */
+  readonly patience?: number;
   /** default: a thread of this program */
   readonly start?: () => Worker;
 }
@@ -26,6 +30,8 @@ interface Waiting {
   readonly work: Job;
   readonly anchors: readonly TrustAnchor[];
   readonly answer: PromiseWithResolvers<Claims>;
+  /** on the clock that never goes back, milliseconds */
+  readonly since: number;
 }
 
 /** Verifies evidence in threads of its own, so that the thread that answers requests goes on answering them. */
@@ -37,6 +43,7 @@ export class VerifierPool {
   #open = 0;
   #threads: VerificationThread[] = [];
   #stopped = false;
+  #hurry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: VerifierPoolOptions) {
     this.#options = options;
@@ -59,6 +66,7 @@ export class VerifierPool {
   /** Ends all threads; what they work on, and what waits, is refused with `tee.verifier-lost`. */
   stop(): void {
     this.#stopped = true;
+    clearTimeout(this.#hurry);
     for (const thread of this.#threads) thread.end();
     for (const { answer } of this.#waiting.splice(0)) answer.reject(stopped());
   }
@@ -70,7 +78,8 @@ export class VerifierPool {
       return Promise.reject(new CaiError("kbs.busy", "there is too much evidence to verify", { hint: "Try again in a moment." }));
     }
     const answer = Promise.withResolvers<Claims>();
-    this.#waiting.push({ work: { tee, evidence, reportData: binding.reportData, initData: binding.initData, now }, anchors, answer });
+    const work = { tee, evidence, reportData: binding.reportData, initData: binding.initData, now };
+    this.#waiting.push({ work, anchors, answer, since: performance.now() });
     this.#distribute();
     return answer.promise;
   }
@@ -78,7 +87,10 @@ export class VerifierPool {
   #distribute(): void {
     while (this.#waiting.length > 0) {
       const thread = this.#freeThread();
-      if (thread === undefined) return;
+      if (thread === undefined) {
+        this.#lookAgain();
+        return;
+      }
       const { work, anchors, answer } = this.#waiting.shift()!;
       this.#open++;
       const done = () => this.#open--;
@@ -91,13 +103,32 @@ export class VerifierPool {
     }
   }
 
-  /** The one with least to do; a new one rather than one that has something to do. */
+  /** The one with least to do, or a new one; undefined where the evidence that came first has to wait. */
   #freeThread(): VerificationThread | undefined {
     let best: VerificationThread | undefined;
     for (const thread of this.#threads) if (best === undefined || thread.busy < best.busy) best = thread;
-    if (best?.busy === 0) return best;
-    if (this.#threads.length < this.#options.workers) return this.#startThread();
-    return best !== undefined && best.busy < JOBS_PER_WORKER ? best : undefined;
+    if (best !== undefined && best.busy < JOBS_PER_WORKER) return best;
+    // While a thread starts, nothing can be told of whether another one is needed.
+    const waitsSince = Math.max(this.#waiting[0]!.since, ...this.#threads.map(({ readySince }) => readySince));
+    if (best !== undefined && (!this.#mayGrow || performance.now() - waitsSince < this.#patience)) return undefined;
+    return this.#startThread();
+  }
+
+  /** Whatever ends gives evidence that waits to a thread; where nothing ends, another thread may have to start. */
+  #lookAgain(): void {
+    if (!this.#mayGrow || this.#hurry !== undefined) return;
+    this.#hurry = setTimeout(() => {
+      this.#hurry = undefined;
+      this.#distribute();
+    }, this.#patience);
+  }
+
+  get #mayGrow(): boolean {
+    return this.#threads.length < this.#options.workers;
+  }
+
+  get #patience(): number {
+    return this.#options.patience ?? PATIENCE_MS;
   }
 
   #startThread(): VerificationThread {

@@ -58,7 +58,7 @@ export interface ChainContext {
  */
 export function verifyPckChain(ders: readonly Uint8Array[], anchors: readonly TrustAnchor[], { tee, cache }: ChainContext): PckChain {
   return refuseAs(tee, "pck-chain-invalid", "PCK certificate chain", () => {
-    const [leaf, intermediate, root] = parseExactly(ders, 3);
+    const [leaf, intermediate, root] = parseExactly(ders, 3, cache);
     const anchor = findAnchor(root!, anchors, tee);
     checkName(leaf!, "SGX PCK Certificate", anchor);
     checkIssuerNames(intermediate!, root!, anchor);
@@ -75,7 +75,7 @@ export function verifyPckChain(ders: readonly Uint8Array[], anchors: readonly Tr
  */
 export function verifyIssuerChain(ders: readonly Uint8Array[], anchors: readonly TrustAnchor[], { tee, cache }: ChainContext): IssuerChain {
   return refuseAs(tee, "crl-issuer-mismatch", "issuer chain of the PCK revocation list", () => {
-    const [intermediate, root] = parseExactly(ders, 2);
+    const [intermediate, root] = parseExactly(ders, 2, cache);
     const anchor = findAnchor(root!, anchors, tee);
     checkIssuerNames(intermediate!, root!, anchor);
     checkLinks([intermediate!, root!], cache, 0);
@@ -100,7 +100,7 @@ export function verifySigningChain(
   { tee, cache }: ChainContext,
 ): SigningChain {
   return refuseAs(tee, reason, "collateral signing chain", () => {
-    const [leaf, root] = parseExactly(ders, 2);
+    const [leaf, root] = parseExactly(ders, 2, cache);
     if (!sameAnchor(root!, anchor.certificate)) {
       throw refusal(tee, "untrusted-root", "root of the collateral signing chain", "the root of the PCK chain", nameOf(root!));
     }
@@ -110,10 +110,14 @@ export function verifySigningChain(
   });
 }
 
-function parseExactly(ders: readonly Uint8Array[], count: number): Certificate[] {
+function parseExactly(ders: readonly Uint8Array[], count: number, cache: VerificationCache): Certificate[] {
   if (ders.length !== count) throw chainError(`${count} certificates`, `${ders.length}`);
-  return ders.map((der) => parseCertificate(der));
+  return ders.map((der) => rememberedCertificate(der, cache));
 }
+
+/** Reads a certificate, each once: the chains of a quote and its collateral share most of theirs. @throws CaiError `crypto.certificate-malformed` */
+export const rememberedCertificate = (der: Uint8Array, cache: VerificationCache): Certificate =>
+  cache.remember("certificate", [der], () => parseCertificate(der));
 
 /** The anchor that a root is. @throws CaiError `untrusted-root` */
 export function findAnchor(root: Certificate, anchors: readonly TrustAnchor[], tee: QuotedTee): Anchor {
@@ -155,12 +159,16 @@ function checkLinks(chain: readonly Certificate[], cache: VerificationCache, fir
     importPublicKey(certificate.publicKey.spki);
   }
   for (const [index, certificate] of chain.entries()) {
-    const issuer = chain[index + 1] ?? certificate;
-    cache.remember("certificate issued", [certificateFingerprint.of(certificate), certificateFingerprint.of(issuer)], () => {
-      checkIssued(certificate, issuer);
-      return true;
-    });
+    checkIssuedOnce(certificate, chain[index + 1] ?? certificate, cache);
   }
+}
+
+/** As `checkIssued`, each pair once. */
+export function checkIssuedOnce(certificate: Certificate, issuer: Certificate, cache: VerificationCache): void {
+  cache.remember("certificate issued", [certificateFingerprint.of(certificate), certificateFingerprint.of(issuer)], () => {
+    checkIssued(certificate, issuer);
+    return true;
+  });
 }
 
 /** Of a certificate's DER. */

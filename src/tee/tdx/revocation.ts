@@ -1,15 +1,14 @@
 import {
   type Certificate,
-  checkIssued,
   checkRevocationListIssuer,
   checkRevocationListSignature,
-  parseCertificates,
+  decodePem,
   parseRevocationList,
   type RevocationList,
 } from "../../crypto/index.ts";
 import { CaiError, type QuoteReason } from "../../system/index.ts";
 import { type Fingerprint, Fingerprints } from "./cache.ts";
-import { type ChainContext, certificateFingerprint, type PckChain } from "./chain.ts";
+import { type ChainContext, certificateFingerprint, checkIssuedOnce, type PckChain, rememberedCertificate } from "./chain.ts";
 import type { Collateral } from "./collateral.ts";
 import { certificatesFinding, listFinding, revocationFinding } from "./findings.ts";
 import { sameBytes } from "./layout.ts";
@@ -107,7 +106,7 @@ function readIssuerChain(collateral: Collateral, chain: PckChain, { tee, cache }
       refusal(tee, "crl-issuer-mismatch", "issuer chain of the PCK revocation list", expected, got, { cause });
     let delivered: Certificate[];
     try {
-      delivered = parseCertificates(collateral.pckCrlIssuerChain, 2);
+      delivered = decodePem(collateral.pckCrlIssuerChain, "CERTIFICATE", 2).map((der) => rememberedCertificate(der, cache));
     } catch (cause) {
       if (!(cause instanceof CaiError)) throw cause;
       throw refused(cause.message, cause);
@@ -122,8 +121,8 @@ function readIssuerChain(collateral: Collateral, chain: PckChain, { tee, cache }
     if (!same || !intermediate || !root) throw refused(delivered.map(({ subject }) => subject.commonName ?? "").join(", "));
     // Its dates become claims, so it must be signed even where it is another edition of the same certificates.
     refuseAs(tee, "crl-issuer-mismatch", "issuer chain of the PCK revocation list", () => {
-      checkIssued(root, root);
-      checkIssued(intermediate, root);
+      checkIssuedOnce(root, root, cache);
+      checkIssuedOnce(intermediate, root, cache);
     });
     return delivered;
   });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseCertificates } from "../../crypto/index.ts";
+import { decodePem } from "../../crypto/index.ts";
 import { CaiError, type QuoteReason } from "../../system/index.ts";
 import type { Fingerprint } from "./cache.ts";
 import { type Anchor, type ChainContext, certificateFingerprint, type SigningChain, verifySigningChain } from "./chain.ts";
@@ -62,7 +62,7 @@ export function verifyDocument<T>(
 
 function pemOf({ issuerChain, signatureInvalid, name }: SignedDocument, { tee }: ChainContext): Uint8Array[] {
   try {
-    return parseCertificates(issuerChain, 2).map(({ der }) => der);
+    return decodePem(issuerChain, "CERTIFICATE", 2);
   } catch (cause) {
     if (!(cause instanceof CaiError)) throw cause;
     throw refusal(tee, signatureInvalid, `issuer chain of the ${name}`, "two certificates", cause.message, { cause });

@@ -129,7 +129,9 @@ const qeIdentityFingerprint = new Fingerprints<Collateral>((of) => [of.qeIdentit
 /** Steps 2 and 3. The chain in the quote counts; one that was delivered must not contradict it. */
 function readPckChain(quote: Quote, delivered: string | undefined, anchors: readonly TrustAnchor[], context: ChainContext): PckChain {
   const { tee, certification } = quote;
-  const inputs = [certification.data, `${certification.type}`, delivered ?? "", tee, anchorsFingerprint.of(anchors)];
+  // No chain beside the quote is another input than an empty one, which is no chain.
+  const beside = delivered === undefined ? [] : [delivered];
+  const inputs = [certification.data, `${certification.type}`, tee, anchorsFingerprint.of(anchors), ...beside];
   return context.cache.remember("PCK chain", inputs, () => {
     const ders = refuseAs(tee, "pck-chain-invalid", "PCK certificate chain", () => chainCertificates(quote, delivered));
     return verifyPckChain(ders, anchors, context);

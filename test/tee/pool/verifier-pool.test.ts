@@ -41,6 +41,7 @@ class FakeWorker extends EventTarget {
 
   postMessage(message: ToWorker): void {
     this.received.push(message);
+    if (message.kind === "settings") queueMicrotask(() => this.say({ kind: "ready" }));
     this.#hear(message, this);
   }
 
@@ -156,25 +157,41 @@ describe("a pool of verifiers", () => {
     expect(await Promise.all(waiting)).toEqual(Array(5).fill("tee.verifier-lost"));
   });
 
-  test("gives a thread two pieces of evidence at a time, and starts as many threads as are needed and allowed", () => {
+  test("gives a thread two pieces of evidence at a time, and starts as many threads as are needed and allowed", async () => {
     const workers: FakeWorker[] = [];
     const start = () => {
       const worker = new FakeWorker();
       workers.push(worker);
       return worker as unknown as Worker;
     };
-    const { verify } = poolOf({ start, workers: 3 });
+    const { verify } = poolOf({ start, workers: 3, patience: 0 });
     const jobs = () => workers.map(({ received }) => received.filter(({ kind }) => kind === "job").length);
     const seen = [];
     for (let i = 0; i < 8; i++) {
       verify(good).catch(() => undefined);
+      await null;
       seen.push(jobs());
     }
-    expect(seen).toEqual([[1], [1, 1], [1, 1, 1], [2, 1, 1], [2, 2, 1], [2, 2, 2], [2, 2, 2], [2, 2, 2]]);
+    expect(seen).toEqual([[1], [2], [2, 1], [2, 2], [2, 2, 1], [2, 2, 2], [2, 2, 2], [2, 2, 2]]);
     workers[1]!.say({ kind: "need", need: 0, tee: "tdx", request: {} });
     expect(jobs()).toEqual([2, 3, 2]);
     workers[2]!.say({ kind: "error", job: 0, error: { id: "tdx.evidence-malformed", message: "" } });
     expect(jobs()).toEqual([2, 3, 3]);
+  });
+
+  test("starts another thread only where evidence has waited for those that are there", async () => {
+    const started = Promise.withResolvers<void>();
+    const workers: FakeWorker[] = [];
+    const start = () => {
+      const worker = new FakeWorker();
+      if (workers.push(worker) === 2) started.resolve();
+      return worker as unknown as Worker;
+    };
+    const { pool, verify } = poolOf({ start, workers: 2, patience: 1 });
+    for (let i = 0; i < 3; i++) verify(good).catch(() => undefined);
+    expect(pool.threads).toBe(1);
+    await started.promise;
+    expect(workers.map(({ received }) => received.filter(({ kind }) => kind === "job").length)).toEqual([2, 1]);
   });
 
   test("refuses what is left when it stops, ends its threads, and takes nothing afterwards", async () => {

@@ -141,6 +141,8 @@ describe("one cache for all verifications", () => {
         [{}, { ...collateral, tcbInfoSignature: collateral.qeIdentitySignature }, "tcb-info-signature-invalid"],
         [{}, { ...collateral, tcbInfo: collateral.qeIdentity, tcbInfoSignature: collateral.qeIdentitySignature }, "tcb-info-malformed"],
         [{}, { ...collateral, pckCrl: collateral.rootCaCrl }, "crl-issuer-mismatch"],
+        [{}, { ...collateral, pckCertificateChain: "" }, "pck-chain-invalid"],
+        [{}, { ...collateral, pckCertificateChain: parseBundle(other.bundle()).pckCrlIssuerChain }, "pck-chain-invalid"],
       ] as const) {
         expect(errorId(() => verify(quote, by, options))).toBe(`tdx.${id}`);
       }
