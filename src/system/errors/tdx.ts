@@ -22,7 +22,7 @@ export const tdxErrors = {
   "tdx.collateral-unavailable": {
     exit: 4,
     cause: "No source of collateral gave a set for this platform; another attempt may succeed.",
-    remedy: "The message names every source and what was wrong there. Mend one, name another, or import a set.",
+    remedy: "The message names every source and what was wrong there. Mend one, name another, or bring a file of collateral.",
   },
   "tdx.collateral-unknown": {
     exit: 3,
