@@ -50,10 +50,10 @@ export const VERIFY_FLAGS = {
   "runtime-data": file("a JSON object whose digest must be the report data, as for `cai agent evidence`"),
   hash: {
     kind: "text",
-    value: "NAME",
+    value: HASH_ALGORITHMS.join("|"),
     default: "sha384",
     oneOf: HASH_ALGORITHMS,
-    about: `how runtime data is hashed: ${HASH_ALGORITHMS.join(", ")}`,
+    about: "how runtime data is hashed",
     commandLineOnly: true,
   },
   "init-data": file("the init data (TOML) that the machine must have started with"),
