@@ -219,6 +219,13 @@ function commandOf(group: Group, run: (verb: Verb, rawArgs: readonly string[]) =
   return defineCommand({ meta: { description: group.summary }, subCommands });
 }
 
+// Whoever stops reading has read enough; a result that cannot be written is a failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") return;
+  const failed = new CaiError("cli.output-failed", "cannot write to standard output", { got: error.code ?? error.message });
+  process.exit(reportError(failed, process.argv.includes("--json"), host));
+});
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

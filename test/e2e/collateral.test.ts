@@ -86,6 +86,8 @@ describe("collateral", () => {
       id: "tdx.untrusted-root",
     });
     expect(existsSync(unsigned)).toBe(false);
+    const nowhere = ["collateral", "fetch", ...fmspc, "--source", address, ...anchor(), "-o", join(file, "below-a-file")];
+    expect(await caiError(nowhere)).toMatchObject({ status: 1, id: "cli.output-failed" });
     expect(await caiError(["collateral", "ls", file])).toMatchObject({ status: 3, id: "tdx.untrusted-root" });
   });
 
@@ -117,6 +119,7 @@ describe("collateral", () => {
   test("is listed for people, too", async () => {
     const { stdout } = await cai(["collateral", "ls", join(sim, "collateral.json"), ...anchor()]);
     expect(stdout).toMatch(/TEE +FMSPC +CA +EDITION/);
+    expect(stdout.trim().split("\n")).toHaveLength(2);
     expect(stdout).toMatch(/tdx \(simulated\) +00cafe000000 +platform +standard +20 +2025-08-13/);
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { cai, caiError, removeScratch, scratch } from "./cai.ts";
+import { CAI, cai, caiError, removeScratch, scratch } from "./cai.ts";
 
 const folder = scratch();
 afterAll(() => removeScratch(folder));
@@ -65,6 +65,14 @@ describe("the command line", () => {
     });
     expect(await run([], { CAI_LISTEN: "127.0.0.1:1002" })).toEqual({ value: "127.0.0.1:1002", source: "environment" });
     expect(await run([], {})).toEqual({ value: "127.0.0.1:1001", source: "file" });
+  });
+
+  test("says that a result cannot be written, and minds nobody who reads no further", async () => {
+    const shell = (script: string) => Bun.spawnSync(["bash", "-c", script], { env: { PATH: process.env["PATH"], CAI } });
+    const full = shell('"$CAI" trustee config --json > /dev/full');
+    expect([full.exitCode, JSON.parse(full.stderr.toString())]).toMatchObject([1, { error: { id: "cli.output-failed", got: "ENOSPC" } }]);
+    const closed = shell('"$CAI" trustee config --json | true; echo $PIPESTATUS');
+    expect([closed.stdout.toString(), closed.stderr.toString()]).toEqual(["0\n", ""]);
   });
 
   for (const [name, value] of [

@@ -36,12 +36,12 @@ describe("cai doctor", () => {
   });
 
   test("claims nothing for a machine that is no TEE", async () => {
-    const { severity, assurance } = await diagnosis("--root", folder);
+    const { severity, assurance } = await diagnosis("--tdx-root", folder);
     expect([severity("platform.none"), assurance.reachable]).toEqual(["problem", "none"]);
   });
 
   test("asks the sources of collateral that it is told", async () => {
-    const { findings } = await caiJson(["doctor", "--source", "http://127.0.0.1:9"]);
+    const { findings } = await caiJson(["doctor", "--collateral-source", "http://127.0.0.1:9"]);
     expect((findings as Found[]).find(({ id }) => id === "collateral.reachable")).toMatchObject({
       severity: "info",
       message: expect.stringContaining("no source of collateral answers"),
@@ -57,7 +57,7 @@ describe("cai doctor", () => {
 
   test.skipIf(!canMount)("finds the way to a quote on TDX hardware, as a fake of its kernel shows it", async () => {
     const kernel = GuestKernel.start();
-    const { severity, assurance } = await diagnosis("--root", kernel.root);
+    const { severity, assurance } = await diagnosis("--tdx-root", kernel.root);
     await kernel.stop();
     expect([severity("platform.tdx"), severity("quote.configfs"), severity("registers.extend")]).toEqual(["ok", "ok", "ok"]);
     expect(assurance.reachable).toBe("L1");

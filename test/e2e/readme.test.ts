@@ -80,6 +80,7 @@ describe("the README", () => {
       const verified = await paste("verify");
       expect(verified).toMatchObject({ status: 0 });
       expect(verified.output).toContain("assurance:   L1");
+      expect(verified.output).toContain("runtime event: example.com load-config sha256:abcd");
       expect(await paste("offline")).toMatchObject({ status: 0 });
       expect(Bun.spawnSync(["diff", "-r", join(folder, "model"), join(folder, "copy")]).exitCode).toBe(0);
     },
@@ -91,6 +92,18 @@ describe("the README", () => {
     const { status, output } = await paste("policy", {}, process.cwd());
     expect(output).toEndWith(`\nfalse\n${shown}`);
     expect(status).toBe(0);
+  });
+
+  test("names no flag that its command does not have", () => {
+    const lines = [...README.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block]) => block!.replaceAll("\\\n", "").split("\n"));
+    const inline = [...README.matchAll(/`(cai [^`\n]+)`/g)].map(([, command]) => command!);
+    const commands = [...lines, ...inline].map((line) => line.replace(/\s#.*/, "")).filter((line) => /^cai .*--[a-z]/.test(line));
+    expect(commands.length).toBeGreaterThan(15);
+    for (const command of commands) {
+      const verb = /^cai ((?:[a-z]+ ?)+)/.exec(command)![1]!.trim().split(" ").slice(0, 3);
+      const help = Bun.spawnSync([CAI, ...verb, "--help"]).stdout.toString();
+      for (const flag of command.match(/--[a-z][a-z-]+/g)!) expect([command, help.includes(`${flag} `)]).toEqual([command, true]);
+    }
   });
 
   test("names no command that does not exist", () => {

@@ -222,6 +222,8 @@ describe("a simulated machine of this program", () => {
     expect([good.status, good.out.verdict]).toEqual([0, "accepted"]);
     // Nobody is asked about a quote that its own signatures do not carry.
     expectRejected(await verify(file(new Uint8Array(700)), ...anchor, "--collateral-source", url), "unsupported-quote");
+    // A service that answers that it has none speaks for nobody; one that does not answer says nothing.
+    expectRejected(await verify(evidence, ...anchor, "--collateral-source", url, "--collateral-update", "19"), "collateral-unknown");
     await pccs.kill("SIGTERM");
     const ended = await cai(["verify", evidence, ...anchor, "--collateral-source", url]);
     expect([ended.status, ended.stdout, ended.stderr.includes("tdx.collateral-unavailable")]).toEqual([4, "", true]);
@@ -236,6 +238,8 @@ describe("a simulated machine of this program", () => {
     expectRejected(await verify(evidence, ...how, "--runtime-data", runtime), "report-data-mismatch");
     const initData = file('version = "0.1.0"\nalgorithm = "sha384"\n[data]\n');
     expectRejected(await verify(own, ...how, "--init-data", initData), "init-data-mismatch");
+    const { status, stdout, stderr } = await cai(["verify", own, ...how, "--init-data", runtime]);
+    expect([status, stdout, stderr.split(": ")[1]]).toEqual([2, "", "cli.input-unreadable"]);
   });
 
   test("is judged by a policy where one is given", async () => {

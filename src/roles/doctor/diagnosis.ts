@@ -11,7 +11,7 @@ import { quotes } from "./checks/quotes.ts";
 import { registers } from "./checks/registers.ts";
 import { rootFileSystem } from "./checks/root-file-system.ts";
 import { trustee } from "./checks/trustee.ts";
-import { type Finding, found } from "./finding.ts";
+import { type Finding, found, SEVERITIES } from "./finding.ts";
 import { type Assurance, assurance, type Shown } from "./level.ts";
 import type { Machine } from "./machine.ts";
 
@@ -33,6 +33,7 @@ export interface Subject {
 }
 
 export interface Diagnosis {
+  /** what matters most first, and else in the order of looking */
   readonly findings: readonly Finding[];
   readonly assurance: Assurance;
   /** the areas whose check itself failed: what it would have found is not known */
@@ -56,7 +57,8 @@ export async function diagnose(subject: Subject): Promise<Diagnosis> {
   checkup.add(await checkup.run("clock", async () => clock(now), []));
   if (places !== undefined) checkup.add(await checkup.run("collateral", () => collateral(places), []));
   if (peer !== undefined) checkup.add(await checkup.run("trustee", () => trustee(peer.client, peer.url, now), []));
-  const { findings, failed } = checkup;
+  const { failed } = checkup;
+  const findings = checkup.findings.toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
   return { findings, failed, assurance: assurance({ isTee, quoted, rootProtected: system.protected, administration: open }) };
 }
 
@@ -65,10 +67,10 @@ async function hardware(checkup: Checkup, { machine, qgs, reportData }: Subject)
   // Somebody waits for the answer: a kernel that is busy is asked again soon, not after the ten seconds that a quote is worth.
   const attester = tdxAttester({ paths, ...(qgs && { qgs }), sleep: () => Bun.sleep(RETRY_MS) });
   const isTdx = await checkup.run("tdx", () => attester.detect(), false);
-  const kind = await checkup.run("platform", async () => platform(machine, isTdx), { isTee: isTdx, findings: [] });
+  const kind = await checkup.run("platform", async () => platform(machine, isTdx), { isTee: isTdx, isTdx, findings: [] });
   checkup.add(kind.findings);
   checkup.add(await checkup.run("kernel", async () => kernel(machine), []));
-  const ways = await checkup.run("quote", () => quotes(attester, machine, isTdx, reportData), { quoted: undefined, findings: [] });
+  const ways = await checkup.run("quote", () => quotes(attester, machine, kind.isTdx, reportData), { quoted: undefined, findings: [] });
   checkup.add(ways.findings);
   if (isTdx) checkup.add(await checkup.run("registers", () => registers(attester, paths), []));
   return { isTee: kind.isTee, quoted: ways.quoted };

@@ -2,7 +2,10 @@
  * How much a finding matters: `ok` is how it should be, `info` is worth knowing, a `warning` costs assurance, a `problem` keeps something from
  * working.
  */
-export type Severity = "ok" | "info" | "warning" | "problem";
+export type Severity = (typeof SEVERITIES)[number];
+
+/** What matters most first. */
+export const SEVERITIES = ["problem", "warning", "info", "ok"] as const;
 
 /** One thing that is so on this machine. */
 export interface Finding {

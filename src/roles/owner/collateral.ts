@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { CaiError, type FlagSpec, formatTable, readTextFile } from "../../system/index.ts";
 import type { TrustAnchor } from "../../tee/index.ts";
 import {
+  anchorByName,
   authenticateCollateral,
   builtInAnchors,
   type CollateralAccess,
@@ -11,11 +11,14 @@ import {
   configuredOrigins,
   type FileSet,
   type LabelledSet,
-  loadAnchors,
   metadataClient,
   parseCollateralFile,
   VerificationCache,
 } from "../../tee/tdx/index.ts";
+import { readInput } from "./input.ts";
+
+/** More than any certificate has, bytes. */
+const MAX_ANCHOR = 64 * 1024;
 
 /** The root of a simulated platform, whose collateral is to count as signed. */
 export const ANCHOR_FLAG = {
@@ -26,15 +29,9 @@ export const ANCHOR_FLAG = {
 } as const satisfies FlagSpec;
 
 /** @returns the built-in roots, and the simulated one that is named. @throws CaiError `cli.input-unreadable`, `tdx.anchor-refused` */
-export function collateralAnchors(path: string | undefined): readonly TrustAnchor[] {
+export async function collateralAnchors(path: string | undefined): Promise<readonly TrustAnchor[]> {
   if (path === undefined) return builtInAnchors();
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new CaiError("cli.input-unreadable", `cannot read ${path}`, { got: (error as NodeJS.ErrnoException).code ?? String(error) });
-  }
-  return [...builtInAnchors(), loadAnchors(bytes, true)];
+  return [...builtInAnchors(), anchorByName(await readInput(path, MAX_ANCHOR))];
 }
 
 /** Where this machine gets collateral. @throws CaiError `cli.setting-invalid` */
@@ -113,7 +110,7 @@ const DAY = 86_400;
 /** Sets as a table for a terminal. */
 export function summaryTable(rows: readonly CollateralSummary[]): string {
   if (rows.length === 0) return "no collateral";
-  const head = ["TEE", "FMSPC", "CA", "EDITION", "TCB-R", "TCB DATE", "ISSUED", "EXPIRES", "FROM"];
+  const head = ["TEE", "FMSPC", "CA", "EDITION", "NUMBER", "TCB DATE", "ISSUED", "EXPIRES", "FROM"];
   const lines = rows.map((row) => [
     row.simulated ? `${row.tee} (simulated)` : row.tee,
     row.fmspc,
@@ -128,7 +125,7 @@ export function summaryTable(rows: readonly CollateralSummary[]): string {
     row.origin,
   ]);
   const problems = rows.flatMap(({ tee, fmspc, problem }) =>
-    problem === undefined ? [] : [`${tee} ${fmspc} could not be renewed: ${problem}`],
+    problem === null ? [] : [`${tee} ${fmspc} could not be renewed: ${problem}`],
   );
   return [formatTable([head, ...lines]), ...problems].join("\n");
 }

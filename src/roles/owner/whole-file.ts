@@ -19,7 +19,16 @@ export function writeWholeFile(path: string, text: string): void {
     }
     renameSync(unfinished, path);
   } catch (error) {
-    rmSync(unfinished, { force: true });
+    discard(unfinished);
     throw new CaiError("cli.output-failed", `cannot write ${path}`, { got: (error as NodeJS.ErrnoException).code ?? String(error) });
+  }
+}
+
+/** What keeps a file from being written may keep it from being removed, too, and is what the user has to know. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It was never there.
   }
 }

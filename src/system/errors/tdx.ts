@@ -11,8 +11,8 @@ export const tdxErrors = {
   },
   "tdx.collateral-malformed": {
     exit: 2,
-    cause: "The collateral bundle is not a JSON object with the members that it needs.",
-    remedy: "Write the bundle again with the tool that made it.",
+    cause: "The file of collateral is not a JSON object with the members that it needs.",
+    remedy: "Write it again with the tool that made it, for example `cai collateral fetch`.",
   },
   "tdx.collateral-rolled-back": {
     exit: 3,
@@ -22,7 +22,7 @@ export const tdxErrors = {
   "tdx.collateral-unavailable": {
     exit: 4,
     cause: "No source of collateral gave a set for this platform; another attempt may succeed.",
-    remedy: "The message names every source and what was wrong there. Mend one, name another, or import a set.",
+    remedy: "The message names every source and what was wrong there. Mend one, name another, or bring a file of collateral.",
   },
   "tdx.collateral-unknown": {
     exit: 3,

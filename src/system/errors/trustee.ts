@@ -34,13 +34,13 @@ export const trusteeErrors = {
   },
   "trustee.collateral-unreadable": {
     exit: 2,
-    cause: "The collateral bundle cannot be read.",
-    remedy: "Check the path, and that the file is a bundle as `cai sim tdx` or a collateral export writes it.",
+    cause: "The file of collateral cannot be read.",
+    remedy: "Check the path, and that the file is one that `cai collateral fetch`, `cai collateral export` or `cai sim tdx` wrote.",
   },
   "trustee.collateral-missing": {
     exit: 2,
     cause: "The trustee was given no collateral, so it can judge no evidence.",
-    remedy: "Name a collateral bundle.",
+    remedy: "Name a source (--collateral-source) or a file (--collateral), or give it one (`cai collateral import`).",
   },
   "trustee.clock-behind": {
     exit: 3,

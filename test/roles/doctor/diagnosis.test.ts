@@ -22,12 +22,27 @@ describe("the diagnosis of an ordinary machine", () => {
     const diagnosis = await diagnose(subject(machineWith({ "/proc/sys/kernel/osrelease": "6.18.0" })));
     expect(diagnosis.assurance).toEqual({ level: "none", lacks: ["this machine is no TEE that evidence can be had from"] });
     expect(finding(diagnosis.findings, "platform.none").severity).toBe("problem");
-    for (const id of ["quote.configfs", "quote.vsock", "quote.ioctl", "configfs.mounted"])
-      expect(finding(diagnosis.findings, id).severity).toBe("info");
+    for (const id of ["quote.configfs", "quote.vsock", "quote.ioctl"]) {
+      const { severity, mend } = finding(diagnosis.findings, id);
+      expect([severity, mend]).toEqual(["info", undefined]);
+    }
     expect(diagnosis.failed).toEqual([]);
     const text = diagnosisText(diagnosis);
     expect(text).toContain("no level: a verdict about this machine would prove nothing");
     expect(text).toContain("1 problem");
+  });
+
+  test("says first what matters most", async () => {
+    const { findings } = await diagnose(subject(machineWith({ "/proc/1/comm": "sshd" })));
+    const severities = findings.map(({ severity }) => severity).filter((severity, i, all) => severity !== all[i - 1]);
+    expect(severities).toEqual(["problem", "warning", "info", "ok"]);
+  });
+
+  test("takes a processor that says TDX guest for one whose ways to a quote want mending", async () => {
+    const { findings, assurance } = await diagnose(subject(machineWith({ "/proc/cpuinfo": "flags\t\t: fpu tdx_guest\n" })));
+    for (const id of ["platform.tdx-device-missing", "quote.configfs", "configfs.mounted"])
+      expect([finding(findings, id).severity, typeof finding(findings, id).mend]).toEqual(["problem", "string"]);
+    expect(assurance).toEqual({ level: "none", lacks: ["no quote can be had, so nothing about this machine can be proved"] });
   });
 
   test("has for each finding an id of its own, one sentence, and a mend unless nothing has to be done", async () => {

@@ -12,7 +12,7 @@ export default defineVerb({
   flags: {
     "report-data": { kind: "text", value: "HEX", about: "up to 64 bytes, zero-filled at the end", commandLineOnly: true },
     "runtime-data": { kind: "text", value: "FILE", about: "a JSON object, hashed in its canonical form", commandLineOnly: true },
-    hash: { kind: "text", value: "NAME", default: "sha384", oneOf: HASH_ALGORITHMS, about: "how runtime data is hashed" },
+    hash: { kind: "text", value: HASH_ALGORITHMS.join("|"), default: "sha384", oneOf: HASH_ALGORITHMS, about: "how it is hashed" },
     ...TEE_FLAGS,
   },
   examples: [

@@ -28,7 +28,7 @@ export async function collateral({ origins, client, readFile }: CollateralPlaces
       "info",
       "collateral.reachable",
       message,
-      "cai collateral fetch --source …, or cai collateral fetch elsewhere and --collateral FILE here",
+      "name one that answers (--collateral-source), or carry a file of `cai collateral fetch` here (--collateral); only who verifies needs it",
     ),
   ];
 }

@@ -19,6 +19,8 @@ const CLOUDS = [
 /** What kind of machine this is. */
 export interface Platform {
   readonly isTee: boolean;
+  /** also where its guest device is missing, which can be mended */
+  readonly isTdx: boolean;
   readonly findings: readonly Finding[];
 }
 
@@ -30,25 +32,29 @@ export interface Platform {
 export function platform(machine: Machine, tdx: boolean): Platform {
   const cloud = cloudOf(machine);
   const findings: Finding[] = [found("info", "platform.cloud", `the firmware says that the machine is ${cloud ?? "of no known cloud"}`)];
-  if (tdx) return { isTee: true, findings: [ok("platform.tdx", "this is an Intel TDX guest"), ...findings] };
+  if (tdx) return { isTee: true, isTdx: true, findings: [ok("platform.tdx", "this is an Intel TDX guest"), ...findings] };
   const tee = TEES.find(({ marks }) => marks.some((mark) => machine.exists(mark)));
   if (tee !== undefined) {
     const message = `this is ${tee.name}, which this version gets no evidence from`;
-    return { isTee: true, findings: [found("problem", tee.id, message, "start an Intel TDX instance"), ...findings] };
+    return { isTee: true, isTdx: false, findings: [found("problem", tee.id, message, "start an Intel TDX instance"), ...findings] };
   }
-  return { isTee: false, findings: [withoutDevice(machine, cloud), ...findings] };
+  if (saysTdx(machine)) {
+    const message = "the processor says TDX guest, but there is no guest device";
+    return {
+      isTee: true,
+      isTdx: true,
+      findings: [found("problem", "platform.tdx-device-missing", message, "modprobe tdx_guest"), ...findings],
+    };
+  }
+  return { isTee: false, isTdx: false, findings: [withoutDevice(machine, cloud), ...findings] };
+}
+
+function saysTdx(machine: Machine): boolean {
+  const flags = /^flags\s*:(.*)$/m.exec(machine.text("/proc/cpuinfo") ?? "")?.[1]?.split(" ");
+  return flags?.includes("tdx_guest") === true;
 }
 
 function withoutDevice(machine: Machine, cloud: string | undefined): Finding {
-  const flags = /^flags\s*:(.*)$/m.exec(machine.text("/proc/cpuinfo") ?? "")?.[1]?.split(" ") ?? [];
-  if (flags.includes("tdx_guest")) {
-    return found(
-      "problem",
-      "platform.tdx-device-missing",
-      "the processor says TDX guest, but there is no guest device",
-      "modprobe tdx_guest",
-    );
-  }
   if (cloud === "Azure or Hyper-V" && machine.exists("/dev/tpm0")) {
     const message = "a confidential machine of Azure would give its quotes through its virtual TPM only, which this version does not speak";
     return found("problem", "platform.azure-vtpm", message, "use a cloud whose instances have /dev/tdx_guest");
@@ -57,7 +63,7 @@ function withoutDevice(machine: Machine, cloud: string | undefined): Finding {
     "problem",
     "platform.none",
     "this machine is no TEE: nothing that runs here is protected from its host",
-    "start an Intel TDX instance",
+    "start an Intel TDX instance; on one with an old kernel, modprobe tdx_guest",
   );
 }
 

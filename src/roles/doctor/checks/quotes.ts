@@ -28,7 +28,7 @@ const NAMES: Readonly<Record<QuoteSourceName, string>> = {
 /**
  * Tries every way to a quote.
  *
- * @param isTdx       where not, it is no wonder that no way works
+ * @param isTdx       where not, it is no wonder that no way works, and there is nothing to mend
  * @param reportData  64 bytes that nobody else uses
  */
 export async function quotes(attester: TdxAttester, machine: Machine, isTdx: boolean, reportData: Uint8Array): Promise<Quotes> {
@@ -42,27 +42,23 @@ export async function quotes(attester: TdxAttester, machine: Machine, isTdx: boo
   }
   const quote = results.find((result) => result.quote !== undefined)?.quote;
   const failed = quote === undefined && isTdx ? "problem" : "info";
-  const findings = results.map(({ source: { name }, error }) =>
-    error === undefined
-      ? ok(`quote.${name}`, `a quote came through ${NAMES[name]}`)
-      : // The vendor kernel's call is what only old kernels have: nobody has to mend that.
-        found(
-          name === "ioctl" ? "info" : failed,
-          `quote.${name}`,
-          `no quote comes through ${NAMES[name]}: ${reason(error)}`,
-          mendOf(name, machine, error),
-        ),
-  );
-  return { quoted: quote && quotedIn(quote), findings: [...findings, ...(quote === undefined ? surroundings(machine, failed) : [])] };
+  const findings = results.map(({ source: { name }, error }) => {
+    if (error === undefined) return ok(`quote.${name}`, `a quote came through ${NAMES[name]}`);
+    // The vendor kernel's call is what only old kernels have: nobody has to mend that.
+    const severity = name === "ioctl" ? "info" : failed;
+    const mend = quote !== undefined || isTdx ? mendOf(name, machine, error) : undefined;
+    return found(severity, `quote.${name}`, `no quote comes through ${NAMES[name]}: ${reason(error)}`, mend);
+  });
+  return { quoted: quote && quotedIn(quote), findings: [...findings, ...(quote === undefined && isTdx ? surroundings(machine) : [])] };
 }
 
 /** What the ways to a quote need. */
-function surroundings(machine: Machine, failed: "problem" | "info"): Finding[] {
+function surroundings(machine: Machine): Finding[] {
   const mounted = /^\S+ \S+ configfs /m.test(machine.text("/proc/self/mounts") ?? "");
   return [
     mounted
       ? ok("configfs.mounted", "configfs is mounted")
-      : found(failed, "configfs.mounted", "configfs is not mounted", "mount -t configfs none /sys/kernel/config"),
+      : found("problem", "configfs.mounted", "configfs is not mounted", "mount -t configfs none /sys/kernel/config"),
     machine.exists("/dev/vsock")
       ? ok("vsock.device", "the machine has a vsock device")
       : found("info", "vsock.device", "the machine has no vsock device", "modprobe vmw_vsock_virtio_transport"),

@@ -18,11 +18,17 @@ export default defineVerb({
   flags: {
     trustee: { kind: "text", value: "URL", about: "also look whether this trustee can be reached" },
     ca: { kind: "text", value: "FILE", about: "certificate authorities (PEM) for the trustee's TLS, instead of the built-in ones" },
-    source: {
+    "collateral-source": {
       kind: "text",
       value: "LIST",
       about:
         "sources of collateral to ask: intel, alibaba, alibaba:REGION, http(s) addresses, files; by default what this machine is set up for",
+      commandLineOnly: true,
+    },
+    "collateral-source-ca": {
+      kind: "text",
+      value: "FILE",
+      about: "certificate authorities (PEM) of sources that are given by address, instead of the built-in ones",
       commandLineOnly: true,
     },
     offline: { kind: "switch", about: "ask no source of collateral", commandLineOnly: true },
@@ -30,16 +36,16 @@ export default defineVerb({
       kind: "text",
       value: "ADDRESS",
       commandLineOnly: true,
-      group: "Other places (rarely needed)",
+      group: "Hardware (rarely needed)",
       about: "the host's quote generation service: vsock:PORT, vsock:CID:PORT or unix:PATH, instead of the port in /etc/tdx-attest.conf",
     },
-    root: {
+    "tdx-root": {
       kind: "text",
       value: "DIR",
       default: "/",
       commandLineOnly: true,
-      group: "Other places (rarely needed)",
-      about: "the machine's root folder: for containers that see it below another one",
+      group: "Hardware (rarely needed)",
+      about: "where /sys, /dev, /etc and /run of the machine are: for containers that see them below another folder",
     },
   },
   examples: [
@@ -49,15 +55,16 @@ export default defineVerb({
     { about: "what has to be mended, for a program", line: `cai doctor --json | jq '.findings[] | select(.severity == "problem")'` },
   ],
   exits: { 0: "everything could be looked at, whatever was found", 1: "a check itself failed" },
-  async run({ flags: { trustee, ca, source, offline, qgs, root }, print }) {
-    const machine = new Machine(root);
+  async run({ flags, print }) {
+    const { trustee, ca, offline, qgs } = flags;
+    const machine = new Machine(flags["tdx-root"]);
     const subject: Subject = {
       machine,
       fuse: fuseAvailable(),
       now: Date.now() / 1000,
       reportData: new Uint8Array(randomBytes(64)),
       ...(qgs !== undefined && { qgs: streamAddress(qgs) }),
-      ...(!offline && { collateral: placesOf(source, machine) }),
+      ...(!offline && { collateral: placesOf(flags["collateral-source"], flags["collateral-source-ca"], machine) }),
       ...(trustee !== undefined && {
         trustee: {
           url: urlOf(trustee),
@@ -73,11 +80,11 @@ export default defineVerb({
   },
 });
 
-function placesOf(source: string | undefined, machine: Machine): CollateralPlaces {
+function placesOf(source: string | undefined, ca: string | undefined, machine: Machine): CollateralPlaces {
   const surroundings = { environment: process.env, readFile: (path: string) => machine.text(path), metadata: metadataClient() };
   return {
     origins: configuredOrigins(source, surroundings),
-    client: collateralClient({ timeoutSeconds: TIMEOUT_SECONDS }),
+    client: collateralClient({ timeoutSeconds: TIMEOUT_SECONDS, ...(ca !== undefined && { ca: readTextFile(ca) }) }),
     readFile: (path) => parseCollateralFile(readTextFile(path)),
   };
 }

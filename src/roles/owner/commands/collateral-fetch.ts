@@ -63,7 +63,7 @@ export default defineVerb({
     }
     const fmspcs = parseFmspcs(flags.fmspc);
     const origins = await localOrigins(flags.source);
-    const access = localAccess(flags, { anchors: collateralAnchors(flags["trust-anchor"]), update, signal });
+    const access = localAccess(flags, { anchors: await collateralAnchors(flags["trust-anchor"]), update, signal });
     const wanted = fmspcs.map((fmspc): Wanted => ({ request: { tee: teeOf(flags.tee), fmspc, ca: authorityOf(flags["pck-ca"]) } }));
     if (quote !== undefined) {
       const { evidence } = readEvidenceInput(await readSource(quote, MAX_EVIDENCE, signal));

@@ -30,7 +30,7 @@ export default defineVerb({
       return;
     }
     const text = new TextDecoder().decode(await readInput(path, MAX_COLLATERAL_FILE));
-    const { sets, refused } = checkSets(parseCollateralFile(text), collateralAnchors(flags["trust-anchor"]), path);
+    const { sets, refused } = checkSets(parseCollateralFile(text), await collateralAnchors(flags["trust-anchor"]), path);
     const rows = sets.map((set) => summarizeCollateral(set, now()));
     print({ collateral: rows, refused: refused.map((error) => error.toJSON()) }, summaryTable(rows));
     if (refused[0] !== undefined) throw refused[0];

@@ -18,7 +18,7 @@ export default defineVerb({
   exits: { 3: "no source has a list that the manufacturer signed", 4: "no source could be reached" },
   async run({ flags, print, signal }) {
     const tee = flags.tee === "sgx" ? "sgx" : "tdx";
-    const access = localAccess(flags, { anchors: collateralAnchors(flags["trust-anchor"]), signal });
+    const access = localAccess(flags, { anchors: await collateralAnchors(flags["trust-anchor"]), signal });
     const list = await obtainEvaluationNumbers(await localOrigins(flags.source), tee, access);
     const rows = list.numbers.map(({ number, recoveryEvent, tcbDate }) => ({
       number,

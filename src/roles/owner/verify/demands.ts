@@ -17,7 +17,7 @@ const file = (about: string) => ({ kind: "text", value: "FILE", about, commandLi
 
 /** What evidence is verified with and held against, on the command line. */
 export const VERIFY_FLAGS = {
-  collateral: file("a file of collateral, as `cai collateral fetch` saves it; without it, the platform's is fetched"),
+  collateral: file("what the manufacturer says about the platform, as `cai collateral fetch` saves it; without a file, it is fetched"),
   "collateral-source": {
     kind: "text",
     value: "LIST",
@@ -50,7 +50,7 @@ export const VERIFY_FLAGS = {
   "runtime-data": file("a JSON object whose digest must be the report data, as for `cai agent evidence`"),
   hash: {
     kind: "text",
-    value: "NAME",
+    value: HASH_ALGORITHMS.join("|"),
     default: "sha384",
     oneOf: HASH_ALGORITHMS,
     about: "how runtime data is hashed",
@@ -95,8 +95,7 @@ type FileFlag = (typeof FILE_FLAGS)[number];
  * @param source  where the evidence comes from
  * @param now     seconds since 1970, for where no time is given
  * @param signal  ends what is being fetched
- * @throws CaiError `cli.usage`, `cli.setting-invalid`, `cli.input-unreadable`, `tdx.collateral-malformed`, `tdx.anchor-refused`,
- *                  `kbs.init-data-invalid`
+ * @throws CaiError `cli.usage`, `cli.setting-invalid`, `cli.input-unreadable`, `tdx.collateral-malformed`, `tdx.anchor-refused`
  */
 export async function readDemands(source: string, settings: VerifySettings, now: number, signal: AbortSignal): Promise<Demands> {
   const fromInput = [source, ...FILE_FLAGS.map((flag) => settings[flag]), ...settings["trust-anchor"]];
@@ -131,7 +130,7 @@ export async function readDemands(source: string, settings: VerifySettings, now:
     ...(pckChain !== undefined && { pckChain }),
     ...(reportData && { reportData }),
     ...(runtimeData && { runtimeData }),
-    ...(initText !== undefined && { initData: readInitData(initText) }),
+    ...(initText !== undefined && { initData: parseInitData(initText, settings["init-data"]!) }),
     ...(eventLog && { eventLog }),
     ...(acceptStatus && { acceptStatus }),
     ...(policyText !== undefined && { policy: { name: basename(settings.policy!), text: policyText } }),
@@ -186,6 +185,19 @@ function parseObject(text: string, name: string): JsonObject {
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw new CaiError("cli.input-unreadable", `${name} holds no runtime data`, { expected: "a JSON object" });
+}
+
+/** Here the user brings it to compare with, so a wrong form is no verdict on the evidence. */
+function parseInitData(text: string, name: string): NonNullable<Demands["initData"]> {
+  try {
+    return readInitData(text);
+  } catch (error) {
+    const { expected, got } = CaiError.from(error);
+    throw new CaiError("cli.input-unreadable", `${name} holds no init data`, {
+      ...(expected !== undefined && { expected }),
+      ...(got !== undefined && { got }),
+    });
+  }
 }
 
 function usage(message: string, expected?: string): CaiError {

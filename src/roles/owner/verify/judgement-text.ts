@@ -41,7 +41,8 @@ export function judgementText(judgement: Judgement, colours: Colours): string {
 function evidenceRows({ input, checks, claims }: Judgement): string[][] {
   const format = checks.find(({ id }) => id.endsWith(".quote-format"));
   const platform = factsOf(checks, "pck-chain");
-  const rows = input === undefined ? [] : [["quote", `${format?.got ?? "not readable"}, ${input.evidence.quote.length} bytes`]];
+  const rows =
+    input === undefined ? [] : [["quote", `${format?.ok === true ? format.got : "not readable"}, ${input.evidence.quote.length} bytes`]];
   for (const [label, member] of [
     ["FMSPC", "fmspc"],
     ["PPID", "ppid"],
@@ -183,22 +184,26 @@ function referenceSections({ equal, differ, missing, notCompared }: ReferenceDif
   ];
 }
 
-function checkRow({ id, what, ok, reached, got, expected }: Check): string[] {
+function checkRow({ id, what, ok, reached, got, expected, error }: Check): string[] {
   if (reached === false) return ["-", id, `${what} (not reached)`];
+  if (!ok && expected === undefined && got === undefined) return ["FAILED", id, `${what}: ${error}`];
   if (!ok) return ["FAILED", id, `${what}: expected ${expected ?? "what the manufacturer signed"}, got ${got ?? "something else"}`];
   return ["ok", id, got === undefined ? what : `${what}: ${got}`];
 }
 
 function verdictText({ error, claims, level, checks, appraisal }: Judgement, colours: Colours): string {
-  const status = String(claims?.members["tcb_status"] ?? factsOf(checks, "tcb-status")["status"] ?? "not established");
+  const standing = factsOf(checks, "tcb-status");
+  const status = claims?.members["tcb_status"] ?? standing["status"] ?? "not established";
+  const current = claims?.members["tcb_status_current"] ?? standing["status_current"] ?? status;
+  const simulated = claims?.simulated ?? factsOf(checks, "pck-chain")["simulated"];
   const advisories = (claims?.members["advisory_ids"] ?? []) as readonly string[];
   const lines = [
-    `TCB status:  ${printable(status)}${advisories.length === 0 ? "" : ` (${printable(advisories.join(", "))})`}`,
+    `TCB status:  ${valueText(status)}${current === status ? "" : `, ${valueText(current)} after a relaunch`}${advisories.length === 0 ? "" : ` (${printable(advisories.join(", "))})`}`,
     ...(appraisal === undefined ? [] : [`policy:      ${printable(appraisal.policyId)}: ${appraisal.status}`]),
     error === undefined && level !== undefined
       ? `assurance:   ${level}: ${LEVELS[level]}`
       : "assurance:   none, since the evidence is rejected",
-    ...(claims?.simulated ? ["platform:    SIMULATED: this proves nothing about any hardware"] : []),
+    ...(simulated === true ? ["platform:    SIMULATED: this proves nothing about any hardware"] : []),
   ];
   const verdict = error === undefined ? colours.good("ACCEPTED") : colours.bad(`REJECTED: ${error.id}: ${printable(error.message)}`);
   return [...lines, `verdict:     ${verdict}`].join("\n");

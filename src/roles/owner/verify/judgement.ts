@@ -89,21 +89,22 @@ export async function judge(bytes: Uint8Array, demands: Demands): Promise<Judgem
 async function verified(input: EvidenceInput, demands: Demands, steps: CheckReport): Promise<Claims | CaiError> {
   const { now, anchors, collateral, pckChain, reportData, initData } = demands;
   const expected = { ...(reportData && { reportData }), ...(initData && { initData: initData.digest }) };
-  let unavailable: unknown;
   const asked: CollateralSource = async (request) => {
     try {
       return await collateral(request);
     } catch (error) {
-      // Whatever is wrong with a source says nothing about the evidence.
-      unavailable = error;
-      throw error;
+      // Where the sources answered, and none has what the manufacturer signed for this platform, nothing speaks for the evidence. Where none was
+      // reached, there is no verdict.
+      const refused = rejection(error);
+      return steps.run("collateral", () => {
+        throw refused;
+      });
     }
   };
   const options = { now, anchors, collateral: asked, expired: "reject", steps, ...(pckChain !== undefined && { pckChain }) } as const;
   try {
     return await verifyEvidence(input.evidence, expected, options);
   } catch (error) {
-    if (error === unavailable) throw error;
     return rejection(error);
   }
 }
@@ -166,7 +167,14 @@ function checkStatus({ members }: Claims, { acceptStatus, policy: rego }: Demand
   const taken: readonly string[] = ["UpToDate", ...(acceptStatus ?? [])];
   const standings = [...new Set([String(members["tcb_status"]), String(members["tcb_status_current"])])];
   const refused = standings.find((status) => !taken.includes(status));
-  policy.add("policy.tcb-status", "TCB status", refused === undefined, [...new Set(taken)].join(" or "), refused ?? standings.join(", "));
+  const expected = [...new Set(taken)].join(" or ");
+  policy.add("policy.tcb-status", "TCB status", refused === undefined, expected, refused ?? standings.join(", "), hintAbout(refused));
+}
+
+/** The catalogue's remedy is to update the machine, and here that was done. */
+function hintAbout(refused: string | undefined): string | undefined {
+  if (refused?.startsWith("TDRelaunchAdvised") !== true) return undefined;
+  return "have the machine shut down and started again, under the TDX module that its host runs now, or take that standing: --accept-status";
 }
 
 function checkReferences({ equal, differ, missing }: ReferenceDiff, policy: PolicyChecks): void {

@@ -12,9 +12,9 @@ export default defineVerb({
   description:
     "Records a runtime event in a simulated TDX machine: extends RTMR3 by its digest and appends it to the machine's event log.\nWhatever uses the same machine file shows the event in its next evidence.",
   positionals: [
-    { name: "domain", about: "who defines what the event means: one word, for example a host name" },
-    { name: "operation", about: "what happened: one word" },
-    { name: "content", about: "one line of text, often JSON or a digest" },
+    { name: "DOMAIN", about: "who defines what the event means: one word, for example a host name" },
+    { name: "OPERATION", about: "what happened: one word" },
+    { name: "CONTENT", about: "one line of text, often JSON or a digest" },
   ],
   flags: { machine: MACHINE_FLAG },
   examples: [

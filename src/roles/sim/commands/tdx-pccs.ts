@@ -16,6 +16,7 @@ export default defineVerb({
   },
   examples: [
     { about: "for a trustee", line: "cai sim tdx pccs --machine sim/machine.json" },
+    { about: "the trustee, once", line: "cai trustee init --simulated --data ./try-trustee" },
     {
       about: "which fetches from it",
       line: "cai trustee serve --data ./try-trustee --trust-anchor sim/anchor.pem --collateral-source http://127.0.0.1:8081",

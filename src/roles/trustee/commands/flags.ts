@@ -31,7 +31,7 @@ export const SERVE_FLAGS = {
     kind: "text",
     value: "LIST",
     about:
-      "where collateral is fetched, in this order: intel, alibaba, alibaba:REGION, http(s) addresses, files; `none` for nowhere. Without it, and without --collateral, a trustee for real hardware takes PCCS_URLS, PCCS_URL, /etc/sgx_default_qcnl.conf, or the service of its cloud, then intel",
+      "where it is fetched, in this order: intel, alibaba, alibaba:REGION, http(s) addresses, files; `none` for nowhere; by default what this machine is set up for, else intel; none for a simulated trustee, or beside --collateral",
   },
   "collateral-source-ca": {
     kind: "text",

@@ -18,7 +18,7 @@ export default defineVerb({
     },
     { about: "where nothing can be fetched", line: "cai trustee serve --collateral collateral.json --collateral-source none" },
     {
-      about: "for a simulated machine made by `cai sim tdx init`",
+      about: "for a simulated machine made by `cai sim tdx init`, after `cai trustee init --simulated --data ./try-trustee`",
       line: "cai trustee serve --data ./try-trustee --trust-anchor sim/anchor.pem --collateral sim/collateral.json",
     },
   ],

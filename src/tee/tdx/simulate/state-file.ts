@@ -166,7 +166,10 @@ function readPrivate(path: string): string {
   try {
     file = openSync(path, "r");
   } catch (cause) {
-    throw new CaiError("cli.input-unreadable", `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new CaiError("cli.input-unreadable", `cannot read ${path}`, {
+      got: (cause as NodeJS.ErrnoException).code ?? String(cause),
+      cause,
+    });
   }
   try {
     const status = fstatSync(file);

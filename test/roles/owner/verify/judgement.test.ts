@@ -91,6 +91,13 @@ describe("evidence is rejected", () => {
     expect((await rejected(judgedWith({ pceSvn: 12 }, { acceptStatus: ["SWHardeningNeeded"] }))).id).toBe("policy.tcb-status");
   });
 
+  test("with the advice to start the machine again, where that is all it takes", async () => {
+    const updated = { teeTcbSvn: Uint8Array.of(5, 1, 4), teeTcbSvn2: Uint8Array.of(7, 1, 4) };
+    const { error } = await judged({}, platform.quote({ reportData: REPORT_DATA, version: 5, ...updated }));
+    expect([error?.id, error?.got]).toEqual(["policy.tcb-status", "TDRelaunchAdvised"]);
+    expect(error?.hint).toContain("started again");
+  });
+
   test("where the manufacturer revoked it, which nobody can take", async () => {
     const { id, json } = await rejected(judgedWith({ platformStatus: ["Revoked", "OutOfDate"] }));
     expect(id).toBe("tdx.tcb-revoked");
@@ -126,9 +133,23 @@ describe("evidence is rejected", () => {
     expect((await rejected(judged({}, new TextEncoder().encode("{}")))).id).toBe("tdx.evidence-malformed");
   });
 
-  test("by its collateral only where there is such: what cannot be had is no verdict", async () => {
-    const unreachable = () => Promise.reject(new CaiError("net.unreachable", "no connection"));
-    expect(await rejectionId(judged({ collateral: unreachable }))).toBe("net.unreachable");
+  test("where sources answer that they do not know the platform, which no step after that was reached without", async () => {
+    const unknown = () => Promise.reject(new CaiError("tdx.collateral-unknown", "no source gave any"));
+    const { id, json } = await rejected(judged({ collateral: unknown }));
+    expect(id).toBe("tdx.collateral-unknown");
+    expect(json).toMatchObject({ tee: "tdx", simulated: true, tcb_status: null, collateral: null });
+    const checks = json["checks"] as { id: string; ok: boolean; reached?: boolean }[];
+    const at = checks.findIndex((check) => check.id === "tdx.collateral");
+    expect(checks.slice(0, at).every(({ ok }) => ok)).toBe(true);
+    expect(checks.slice(at + 1).every(({ reached }) => reached === false)).toBe(true);
+    expect(checks.at(-1)?.id).toBe("tdx.tcb-status");
+  });
+
+  test("by its collateral only where there is such: sources that are not reached give no verdict", async () => {
+    for (const id of ["net.unreachable", "tdx.collateral-unavailable"] as const) {
+      const unreachable = () => Promise.reject(new CaiError(id, "no connection"));
+      expect(await rejectionId(judged({ collateral: unreachable }))).toBe(id);
+    }
   });
 });
 
@@ -156,6 +177,19 @@ describe("the report for a person", () => {
     expect(text).toMatch(/FAILED +tdx\.quote-signature /);
     expect(text).toMatch(/- +tdx\.validity .*\(not reached\)/);
     expect(text).toContain("assurance:   none");
+  });
+
+  test("names the standing after a relaunch, and that a refused platform is a simulated one", async () => {
+    const updated = { teeTcbSvn: Uint8Array.of(5, 1, 4), teeTcbSvn2: Uint8Array.of(7, 1, 4) };
+    const quote = platform.quote({ reportData: REPORT_DATA, version: 5, ...updated });
+    const text = judgementText(await judged({}, quote), plain);
+    expect(text).toContain("TCB status:  TDRelaunchAdvised, UpToDate after a relaunch");
+    const refused = judgementText(await judgedWith({ platformStatus: ["Revoked", "OutOfDate"] }), plain);
+    expect(refused).toMatch(/TCB status: {2}Revoked\n.*\nplatform: {4}SIMULATED/);
+  });
+
+  test("does not take for a quote what is none", async () => {
+    expect(judgementText(await judged({}, new Uint8Array(10)), plain)).toContain("not readable, 10 bytes");
   });
 
   test("shows reference values as equal, different, missing or not compared", async () => {
