@@ -56,6 +56,7 @@ export {
   purposeOf,
   type RcarBinding,
   rcarRuntimeData,
+  readRuntimeData,
   reportDataOf,
   runtimeDataDigest,
 } from "./runtime-data.ts";

@@ -91,6 +91,23 @@ const RESERVED_PREFIX = new TextEncoder().encode("cai/v1/");
 const RCAR_TAG = new TextEncoder().encode("cai/v1/rcar");
 
 /**
+ * Reads runtime data that a user has in a file.
+ *
+ * @param name  of the file, for the error
+ * @throws CaiError `cli.input-unreadable` for anything but a JSON object
+ */
+export function readRuntimeData(text: string, name: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw new CaiError("cli.input-unreadable", `${name} holds no runtime data`, { expected: "a JSON object" });
+}
+
+/**
  * Computes the report data that evidence over this runtime data carries: the digest of its canonical JSON, zero-filled to 64 bytes.
  * Data with a `cai` member is tagged: SHA-384 digest (48) ‖ `cai/v1/rcar`, zero-filled (16) (security.md §3.3).
  *

@@ -18,6 +18,7 @@ export interface Finding {
   readonly mend?: string;
 }
 
+/** A finding of something that is how it should be. */
 export const ok = (id: Finding["id"], message: string): Finding => ({ id, severity: "ok", message });
 
 /** A finding that is not `ok`. @param mend  what to do; absent where nothing has to be done */

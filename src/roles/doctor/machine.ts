@@ -57,6 +57,11 @@ export class Machine {
     }
   }
 
+  /** False in a container, and where the process table hides the programs of other users: either hides the kernel's first thread, too. */
+  showsAllPrograms(): boolean {
+    return this.text("/proc/2/comm") === "kthreadd";
+  }
+
   /** The names of the programs that run, as the kernel has them: at most 15 bytes each. */
   programs(): Set<string> {
     const numbers = this.names("/proc").filter((name) => /^\d+$/.test(name));

@@ -1,5 +1,5 @@
-/** Control characters, the two line separators, and the marks that change the direction of what follows. */
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+/** Control characters, separators of lines and paragraphs, half characters, and everything that is not seen: marks of direction, joiners, tags. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /**
  * Text for a terminal: characters with which whoever wrote it could move the cursor, hide or turn a line, or make another, become blanks.

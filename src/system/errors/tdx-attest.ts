@@ -26,7 +26,7 @@ export const tdxAttestErrors = {
   },
   "tdx.quote-implausible": {
     exit: 1,
-    cause: "What the machine gave is no TDX quote over the report data that was asked for.",
+    cause: "What the machine gave is no TDX quote of its own over the report data that was asked for.",
     remedy: QUOTE_PATH,
   },
   "tdx.configfs-unusable": {

@@ -7,6 +7,8 @@ const TAG = 0x4141_454c;
 const PREFIX_SIZE = 8;
 /** Roots, digests, addresses and small JSON documents; nothing that is measured has use for more. */
 const MAX_TEXT_BYTES = 16 * 1024;
+/** Decimal digits of which a double keeps every one. */
+const KEPT_DIGITS = 15;
 /** JSON deeper than this stays text, since whoever walks it would pay with stack. */
 const MAX_DEPTH = 16;
 
@@ -71,7 +73,7 @@ export function parseAael(text: string): AaelEvent | undefined {
 
 /**
  * What a content means: the value where it is JSON, else the text itself (trustee.md §6.0). JSON that could mean one thing here and another to
- * whoever wrote it stays text: a member twice, a number that the runtime would round, half a character, deep nesting.
+ * whoever wrote it stays text: a member twice, a number with more digits than every reader keeps, half a character, deep nesting.
  */
 export function contentValue(content: string): JsonValue {
   if (content.length > MAX_TEXT_BYTES) return content;
@@ -81,7 +83,7 @@ export function contentValue(content: string): JsonValue {
   } catch {
     return content;
   }
-  return isPlain(value, 0) && membersIn(value) === namesIn(content) ? value : content;
+  return isPlain(value, 0) && membersIn(value) === namesIn(content) && numbersIn(content).every(isKept) ? value : content;
 }
 
 function isPlain(value: JsonValue, depth: number): boolean {
@@ -97,6 +99,20 @@ function membersIn(value: JsonValue): number {
   return Object.values(value).reduce<number>((sum, one) => sum + membersIn(one), own);
 }
 
+const STRING = /"(?:[^"\\]|\\.)*"(\s*:)?/gs;
+
 /** How many member names a JSON text has: its strings before a colon. */
-const namesIn = (json: string): number =>
-  [...json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/gs)].filter(([, colon]) => colon !== undefined).length;
+const namesIn = (json: string): number => [...json.matchAll(STRING)].filter(([, colon]) => colon !== undefined).length;
+
+/** The numbers of a JSON text, as they are written. */
+const numbersIn = (json: string): string[] => json.replaceAll(STRING, "").match(/[-\d][-+.\deE]*/g) ?? [];
+
+/** True for a number whose digits a double keeps, and that is neither too small for one nor the zero that has a sign. */
+function isKept(number: string): boolean {
+  const digits = number
+    .replace(/[eE].*/, "")
+    .replaceAll(/\D/g, "")
+    .replace(/^0+/, "");
+  if (Number.isSafeInteger(Number(number)) && /^-?\d+$/.test(number)) return number !== "-0";
+  return digits.length <= KEPT_DIGITS && (digits === "" || Number(number) !== 0);
+}

@@ -30,8 +30,10 @@ export const SHA384: LogHash = {
   },
 };
 
+/** The algorithm that TCG numbers so; undefined for one that no log here has. */
 export const algorithmById = (id: number): DigestName | undefined => NAMES.get(id);
 
+/** TCG's number of an algorithm. */
 export const algorithmId = (name: DigestName): number => ALGORITHMS[name].id;
 
 /** @returns bytes */

@@ -47,8 +47,14 @@ const isDigestOf = ({ event, digest }: CoveredEvent, hash: LogHash): boolean => 
 /** The text that a record's digest is of; none where it is of something else, or of bytes that are no lines of text. */
 function textOf(covered: CoveredEvent, hash: LogHash): string[] {
   const proved = isDigestOf(covered, hash) ? covered.event.data : verifiedPayload(covered, hash);
-  const text = proved && utf8Text(proved)?.replace(/\0+$/, "");
+  const text = proved && utf8Text(withoutNuls(proved));
   return text === undefined || text === "" || /(?![\n\t])\p{Cc}/u.test(text) ? [] : [text];
+}
+
+/** Whoever carries a log chooses how many NULs there are and what follows them, so it takes one pass. */
+function withoutNuls(bytes: Uint8Array): Uint8Array {
+  const last = bytes.findLastIndex((byte) => byte !== 0);
+  return bytes.subarray(0, last + 1);
 }
 
 /**

@@ -6,8 +6,9 @@ import { Machine } from "../../../src/roles/doctor/machine.ts";
 
 const folders: string[] = [];
 
-/** A machine that is a folder with these files below it. */
-export function machineWith(files: Record<string, string> = {}): Machine {
+/** A machine that is a folder with these files below it, and whose programs can all be seen. */
+export function machineWith(given: Record<string, string> = {}): Machine {
+  const files = { "/proc/2/comm": "kthreadd\n", ...given };
   const root = mkdtempSync(join(tmpdir(), "cai-doctor-"));
   folders.push(root);
   for (const [name, text] of Object.entries(files)) {

@@ -23,6 +23,7 @@ describe("the level that a machine can reach", () => {
       [{ rootProtected: false }, "L1", "root file system"],
       [{ quoted: { ...quoted, bootMeasured: false } }, "L0", "boot register"],
       [{ quoted: { ...quoted, debug: true } }, "none", "debug"],
+      [{ quoted: { ...quoted, debug: true }, rootProtected: false }, "none", "debug"],
       [{ quoted: undefined }, "none", "no quote"],
       [{ quoted: undefined, isTee: false }, "none", "no TEE"],
     ] as const) {

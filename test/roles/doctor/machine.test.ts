@@ -13,7 +13,8 @@ test("a machine is looked at below its root, and what is not there is nothing", 
     undefined,
   ]);
   expect([machine.size("/etc/name"), machine.size("/none"), machine.exists("/none"), machine.names("/none")]).toEqual([6, 0, false, []]);
-  expect([...machine.programs()]).toEqual(["sshd"]);
+  expect([...machine.programs()]).toEqual(["sshd", "kthreadd"]);
+  expect([machine.showsAllPrograms(), machineWith({ "/proc/2/comm": "sh" }).showsAllPrograms()]).toEqual([true, false]);
 });
 
 test("a file is read up to a limit, and a link in a circle is nothing", () => {

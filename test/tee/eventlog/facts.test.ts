@@ -77,6 +77,13 @@ describe("what a log proves", () => {
     });
   });
 
+  test("is found in one pass over a text, however many NULs it has", () => {
+    const nuls = joined(utf8("\0".repeat(500_000)), utf8("x"));
+    expect(factsOf({ index: 4, data: nuls }).texts).toEqual({});
+    const padded = utf8(`quiet${"\0".repeat(500_000)}`);
+    expect(Object.values(factsOf({ index: 4, data: padded }).texts)).toEqual(["quiet"]);
+  });
+
   test("is of a machine without runtime events that there are none", () => {
     expect(factsOf({ index: 3, data: utf8("boot") })["runtime_events"]).toEqual([]);
   });

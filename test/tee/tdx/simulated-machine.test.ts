@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type JsonObject, tryLock } from "../../../src/system/index.ts";
@@ -55,6 +55,18 @@ describe("a simulated machine that several processes share", () => {
     const contents = Array.from({ length: 24 }, (_, i) => `event-${i}`);
     await Promise.all(contents.map((content) => record(path, content)));
     expect((await contentsOf(path)).sort()).toEqual(contents.sort());
+  });
+
+  test("is not changed where its lock is a link or a pipe, which would be waited for", async () => {
+    const path = newMachine("strange-lock");
+    const lock = `${path}.lock`;
+    const before = readFileSync(path, "utf8");
+    symlinkSync(join(folder, "elsewhere"), lock);
+    expect(await rejectionId(record(path, "x"))).toBe("cli.output-failed");
+    rmSync(lock);
+    Bun.spawnSync(["mkfifo", lock]);
+    expect(await rejectionId(record(path, "x"))).toBe("cli.output-failed");
+    expect([readFileSync(path, "utf8"), existsSync(join(folder, "elsewhere"))]).toEqual([before, false]);
   });
 
   test("loses no event of many processes, and its evidence replays all the while", async () => {

@@ -1,6 +1,6 @@
 import { decodeHex } from "../../../crypto/index.ts";
-import { HASH_ALGORITHMS, type HashAlgorithm } from "../../../protocol/index.ts";
-import { CaiError, defineVerb, type JsonObject, readTextFile } from "../../../system/index.ts";
+import { HASH_ALGORITHMS, type HashAlgorithm, readRuntimeData } from "../../../protocol/index.ts";
+import { CaiError, defineVerb, readTextFile } from "../../../system/index.ts";
 import { type EvidenceSubject, evidenceFor } from "../index.ts";
 import { attesterOf, TEE_FLAGS } from "./flags.ts";
 
@@ -30,22 +30,11 @@ export default defineVerb({
 function subjectOf(reportData: string | undefined, runtimeData: string | undefined, hash: HashAlgorithm): EvidenceSubject {
   if (reportData !== undefined && runtimeData === undefined) return { reportData: parseHex(reportData) };
   if (runtimeData !== undefined && reportData === undefined)
-    return { runtimeData: parseObject(readTextFile(runtimeData), runtimeData), hash };
+    return { runtimeData: readRuntimeData(readTextFile(runtimeData), runtimeData), hash };
   throw new CaiError("cli.usage", "give either --report-data or --runtime-data", { hint: "cai agent evidence --help" });
 }
 
 function parseHex(text: string): Uint8Array {
   if (/^(?:[0-9a-f]{2})+$/i.test(text)) return decodeHex(text);
   throw new CaiError("cli.setting-invalid", "--report-data is no hexadecimal", { expected: "an even number of hex digits" });
-}
-
-function parseObject(text: string, name: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
-  throw new CaiError("cli.input-unreadable", `${name} holds no runtime data`, { expected: "a JSON object" });
 }

@@ -79,6 +79,7 @@ const ENTRANCES: readonly Entrance[] = [
 export function administration(machine: Machine): Finding[] {
   const running = machine.programs();
   const findings = [
+    ...(machine.showsAllPrograms() ? [] : [unseen()]),
     ...ENTRANCES.flatMap((entrance) => entranceFinding(machine, running, entrance)),
     ...cloudInit(machine),
     ...serialLogin(machine, running),
@@ -86,6 +87,12 @@ export function administration(machine: Machine): Finding[] {
   return findings.length > 0
     ? findings
     : [ok("access.none", "no remote administration was found: no agents of a cloud, no ssh, no login on a serial line")];
+}
+
+/** What cannot be seen has not been shown to be absent. */
+function unseen(): Finding {
+  const message = "not every program of this machine can be seen from here, so that whatever lets others in may run unseen";
+  return found("warning", "access.programs", message, "run as root, on the machine itself and in no container, or with --root");
 }
 
 function entranceFinding(machine: Machine, running: ReadonlySet<string>, { id, name, programs, files, mend }: Entrance): Finding[] {

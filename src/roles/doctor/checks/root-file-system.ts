@@ -1,9 +1,8 @@
 import { type Finding, found, ok } from "../finding.ts";
 import type { Machine } from "../machine.ts";
 
-/** Words of a measured command line that name the hash of the root file system (security.md §1.4). */
-const ROOT_HASH =
-  /(?:^|\s)(?:roothash|usrhash|systemd\.verity_usr_hash|fde_rootfs_hash|cryptpilot\.rootfs_hash|verity_root_hash)=([0-9a-f]{64,128})(?=\s|$)/;
+/** Words of a measured command line that name the hash of the root file system (security.md §1.4); that of `/usr` alone leaves `/etc` open. */
+const ROOT_HASH = /(?:^|\s)(?:roothash|fde_rootfs_hash|cryptpilot\.rootfs_hash|verity_root_hash)=[0-9a-f]{64,128}(?=\s|$)/;
 
 /** Whether what runs is what was measured: a root file system on dm-verity, whose hash stands in the measured command line. */
 export interface RootFileSystem {

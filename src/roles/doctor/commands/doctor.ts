@@ -61,7 +61,7 @@ export default defineVerb({
     const subject: Subject = {
       machine,
       fuse: fuseAvailable(),
-      now: Date.now() / 1000,
+      now: Math.floor(Date.now() / 1000),
       reportData: new Uint8Array(randomBytes(64)),
       ...(qgs !== undefined && { qgs: streamAddress(qgs) }),
       ...(!offline && { collateral: placesOf(flags["collateral-source"], flags["collateral-source-ca"], machine) }),

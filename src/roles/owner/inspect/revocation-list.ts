@@ -46,6 +46,7 @@ export function listFacts(der: Uint8Array): JsonObject {
   };
 }
 
+/** What {@link listFacts} found, for people; of many serial numbers the first 200. */
 export function listSection(title: string, facts: JsonObject): Section {
   const revoked = facts["revoked"] as readonly string[];
   return {

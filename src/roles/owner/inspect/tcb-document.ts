@@ -37,6 +37,7 @@ const advisoriesText = (advisories: readonly string[]): string => advisories.joi
 
 const day = (seconds: number): string => dateText(seconds).slice(0, 10);
 
+/** What a TCB info says, for programs: bytes in lower-case hexadecimal, dates as RFC 3339. */
 export function tcbInfoFacts(info: TcbInfo): JsonObject {
   const signer = (of: { mrSigner: Uint8Array; attributes: Uint8Array; attributesMask: Uint8Array }): JsonObject => ({
     mrsigner: of.mrSigner.toHex(),
@@ -67,6 +68,7 @@ export function tcbInfoFacts(info: TcbInfo): JsonObject {
   };
 }
 
+/** The same for people: the platform's levels and those of each TDX module. */
 export function tcbInfoSections(info: TcbInfo): Section[] {
   return [
     {
@@ -96,6 +98,7 @@ export function tcbInfoSections(info: TcbInfo): Section[] {
   ];
 }
 
+/** What an identity of a quoting enclave says, in the forms of {@link tcbInfoFacts}. */
 export function qeIdentityFacts(identity: QeIdentity): JsonObject {
   return {
     id: identity.id,
@@ -112,6 +115,7 @@ export function qeIdentityFacts(identity: QeIdentity): JsonObject {
   };
 }
 
+/** The same for people. */
 export function qeIdentitySections(identity: QeIdentity): Section[] {
   return [
     {

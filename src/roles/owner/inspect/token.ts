@@ -1,7 +1,7 @@
 import { decodeBase64Url } from "../../../crypto/index.ts";
 import { parseJsonText } from "../../../protocol/index.ts";
 import { CaiError, type JsonObject, type JsonValue } from "../../../system/index.ts";
-import { memberRows, type Section, valueText } from "../report.ts";
+import { cut, memberRows, type Section } from "../report.ts";
 import { type Artefact, type ArtefactKind, dateText, type Explanation, membersOf } from "./artefact.ts";
 
 /** Claims that are times, in seconds since 1970. */
@@ -65,5 +65,4 @@ function submoduleSections(submods: JsonObject): Section[] {
 }
 
 /** One line for a value: what is longer is in the JSON. */
-const shortRows = (rows: readonly (readonly string[])[]): string[][] =>
-  rows.map((row) => row.map((cell) => (cell.length > MAX_VALUE ? `${valueText(cell).slice(0, MAX_VALUE)}…` : cell)));
+const shortRows = (rows: readonly (readonly string[])[]): string[][] => rows.map((row) => row.map((cell) => cut(cell, MAX_VALUE)));

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { HASH_ALGORITHMS, type HashAlgorithm, readInitData, reportDataOf } from "../../../protocol/index.ts";
+import { HASH_ALGORITHMS, type HashAlgorithm, readInitData, readRuntimeData, reportDataOf } from "../../../protocol/index.ts";
 import { CaiError, type FlagSpec, type JsonObject, nearest } from "../../../system/index.ts";
 import { MAX_LOG_BYTES } from "../../../tee/eventlog/index.ts";
 import { anchorByName, builtInAnchors, TCB_STATUS_CODES, type TcbStatus } from "../../../tee/tdx/index.ts";
@@ -116,7 +116,7 @@ export async function readDemands(source: string, settings: VerifySettings, now:
       : collateralOfFile(await readText(settings.collateral, MAX_COLLATERAL));
   const pckChain = (await read("pck-chain")) ?? collateral.pckChain;
   const runtimeText = await read("runtime-data");
-  const runtimeData = runtimeText === undefined ? undefined : parseObject(runtimeText, settings["runtime-data"]!);
+  const runtimeData = runtimeText === undefined ? undefined : readRuntimeData(runtimeText, settings["runtime-data"]!);
   const reportData = readReportData(settings["report-data"], runtimeData, settings.hash as HashAlgorithm);
   const initText = await read("init-data");
   const eventLog = settings["event-log"] === undefined ? undefined : await readInput(settings["event-log"], MAX_LOG_BYTES);
@@ -174,17 +174,6 @@ async function readText(path: string, limit: number): Promise<string> {
   } catch {
     throw new CaiError("cli.input-unreadable", `${path} is no UTF-8 text`);
   }
-}
-
-function parseObject(text: string, name: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
-  throw new CaiError("cli.input-unreadable", `${name} holds no runtime data`, { expected: "a JSON object" });
 }
 
 /** Here the user brings it to compare with, so a wrong form is no verdict on the evidence. */

@@ -7,14 +7,16 @@ const STEP = 64 * 1024;
 
 /**
  * Reads a file of sysfs, configfs or procfs whole, in one open. Sizes that stat(2) gives there mean nothing, so it reads up to the end. The calls
- * run in the runtime's thread pool and do not block the event loop, however long the kernel takes.
+ * run in the runtime's thread pool and do not block the event loop, however long the kernel takes. A pipe or a device in the file's place would be
+ * waited for without end, so it is refused, with `no regular file` as its `code`.
  *
  * @param limit  bytes; a longer file is `onTooLong`'s error
  * @throws what the file system says, with its errno as `code`
  */
 export async function readKernelFile(path: string, limit: number, onTooLong: () => CaiError): Promise<Uint8Array> {
-  const file = await open(path, constants.O_RDONLY);
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
+    if (!(await file.stat()).isFile()) throw Object.assign(new Error(`${path} is no regular file`), { code: "no regular file" });
     const parts: Uint8Array[] = [];
     let size = 0;
     for (;;) {
@@ -43,7 +45,7 @@ export async function writeKernelFile(path: string, bytes: Uint8Array): Promise<
   }
 }
 
-/** The errno name that a file error carries; undefined for anything else. */
+/** The errno name, or what else is the `code` of a file error; undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

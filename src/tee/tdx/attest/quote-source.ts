@@ -4,7 +4,7 @@ import { deviceError, type GuestDevice } from "./guest-device.ts";
 import { errnoOf, readKernelFile } from "./kernel-file.ts";
 import { parseQgsConfig } from "./qgs-config.ts";
 import { decodeQuoteResponse, encodeQuoteRequest } from "./qgs-message.ts";
-import { requireQuote, requireReportData } from "./quote-check.ts";
+import { requireQuoteOf, requireReportData } from "./quote-check.ts";
 import { readTdreport } from "./tdreport.ts";
 import { requireTsm, type TsmOptions, tsmQuote } from "./tsm-quote.ts";
 
@@ -54,14 +54,14 @@ export function vsockSource({ device, config, address, connect = threadedExchang
     async quote(reportData) {
       requireReportData(reportData);
       const { service, guest } = await find();
-      const request = encodeQuoteRequest(await tdreportOf(guest, reportData));
+      const tdreport = await tdreportOf(guest, reportData);
       let response: Uint8Array;
       try {
-        response = await connect(service, request);
+        response = await connect(service, encodeQuoteRequest(tdreport));
       } catch (error) {
         throw exchangeError(service, error);
       }
-      return requireQuote(decodeQuoteResponse(response), reportData);
+      return requireQuoteOf(decodeQuoteResponse(response), tdreport, reportData);
     },
   };
 }
@@ -74,9 +74,10 @@ export function ioctlSource(device: FindDevice): QuoteSource {
     async quote(reportData) {
       requireReportData(reportData);
       const guest = await requireDevice(device);
-      const request = encodeQuoteRequest(await tdreportOf(guest, reportData));
-      const response = await guest.exchange(request).catch((error) => Promise.reject(deviceError("asking for a quote", error)));
-      return requireQuote(decodeQuoteResponse(response), reportData);
+      const tdreport = await tdreportOf(guest, reportData);
+      const answer = guest.exchange(encodeQuoteRequest(tdreport));
+      const response = await answer.catch((error) => Promise.reject(deviceError("asking for a quote", error)));
+      return requireQuoteOf(decodeQuoteResponse(response), tdreport, reportData);
     },
   };
 }

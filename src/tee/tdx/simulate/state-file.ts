@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import { decodeBase64, encodeBase64 } from "../../../crypto/index.ts";
 import { CaiError, tryLock } from "../../../system/index.ts";
@@ -132,9 +132,14 @@ async function takeLock(path: string, attempts: number): Promise<number> {
   throw new CaiError("tdx.simulated-state-busy", `another process keeps ${path} locked`);
 }
 
+/** A pipe in its place would be waited for without end, and a link would lock, or make, a file elsewhere. */
 function openLock(path: string): number {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   try {
-    return openSync(`${path}.lock`, "a", 0o600);
+    const file = openSync(`${path}.lock`, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    if (fstatSync(file).isFile()) return file;
+    closeSync(file);
+    throw new Error("the lock beside it is no file");
   } catch (cause) {
     throw new CaiError("cli.output-failed", `cannot lock ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
@@ -164,7 +169,7 @@ export function loadSimulatedTd(path: string): SimulatedTd {
 function readPrivate(path: string): string {
   let file: number;
   try {
-    file = openSync(path, "r");
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     throw new CaiError("cli.input-unreadable", `cannot read ${path}`, {
       got: (cause as NodeJS.ErrnoException).code ?? String(cause),

@@ -68,6 +68,13 @@ describe("remote administration", () => {
     expect(kinds(administration(machineWith({ ...program("agetty"), "/proc/cmdline": "console=tty0" })))).toEqual(["access.none ok"]);
   });
 
+  test("is not said to be absent where other users' programs, or those outside of a container, cannot be seen", () => {
+    for (const first of ["", "vllm\n"]) {
+      const findings = administration(machineWith({ "/proc/2/comm": first }));
+      expect(kinds(findings)).toEqual(["access.programs warning"]);
+    }
+  });
+
   test("of every kind is listed", () => {
     const files = { ...program("sshd"), "/usr/sbin/waagent": "", "/usr/bin/cloud-init": "" };
     expect(kinds(administration(machineWith(files)))).toEqual([

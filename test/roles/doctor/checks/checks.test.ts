@@ -64,6 +64,7 @@ test("swap to a disk and core files are ways of plaintext to a disk", () => {
   expect(of(heading, "")).toEqual(["memory.swap ok", "memory.core-files ok"]);
   expect(of(`${heading}/dev/zram0 partition 1 0 100\n`, "")).toEqual(["memory.swap ok", "memory.core-files ok"]);
   expect(of(`${heading}/dev/vda2 partition 1 0 -2\n`, "core")).toEqual(["memory.swap warning", "memory.core-files warning"]);
+  expect(kinds(memory(machineWith()))).toEqual(["memory.swap warning", "memory.core-files warning"]);
   const piped = memory(machineWith({ "/proc/sys/kernel/core_pattern": "|/usr/share/apport/apport %p %s" }));
   expect(finding(piped, "memory.core-files").message).toContain("/usr/share/apport/apport");
 });
@@ -167,7 +168,7 @@ describe("the root file system", () => {
   const verity = { "/sys/dev/block/254:0/dm/uuid": "CRYPT-VERITY-0123-root\n" };
 
   test("is protected on dm-verity whose hash the command line names", () => {
-    for (const word of ["roothash", "fde_rootfs_hash", "systemd.verity_usr_hash"]) {
+    for (const word of ["roothash", "fde_rootfs_hash", "verity_root_hash"]) {
       const machine = machineWith({ ...mounts, ...verity, "/proc/cmdline": `quiet ${word}=${hash} ro` });
       expect([rootFileSystem(machine).protected, kinds(rootFileSystem(machine).findings)]).toEqual([true, ["system.root-integrity ok"]]);
     }
@@ -180,6 +181,7 @@ describe("the root file system", () => {
       { ...mounts, ...verity, "/proc/cmdline": "root=/dev/vda1" },
       { ...mounts, ...verity, "/proc/cmdline": "roothash=short" },
       { ...mounts, ...verity, "/proc/cmdline": `noroothash=${hash}` },
+      { ...mounts, ...verity, "/proc/cmdline": `usrhash=${hash} systemd.verity_usr_hash=${hash}` },
       { ...mounts, "/sys/dev/block/254:0/dm/uuid": "CRYPT-LUKS2-root", "/proc/cmdline": `roothash=${hash}` },
       { "/proc/self/mountinfo": "21 1 ../../x / / ro - ext4 x ro", ...verity, "/proc/cmdline": `roothash=${hash}` },
     ];

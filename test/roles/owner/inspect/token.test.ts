@@ -48,6 +48,13 @@ describe("a token", () => {
     }
   });
 
+  test("is shown in short lines, however long its names and values are", () => {
+    const long = "n".repeat(100_000);
+    const nested = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}`, 1]));
+    const shown = formatSections(text(jwt({ ...ear, [long]: nested, list: Array<string>(1000).fill(long.slice(0, 100)) })).sections);
+    for (const line of shown.split("\n")) expect(line.length).toBeLessThan(500);
+  });
+
   test("cannot write to the terminal but as text", () => {
     const evil = "\u001b[2J\u202e\u009b31m";
     const shown = formatSections(text(jwt({ ...ear, iss: evil, [evil]: evil, submods: { [evil]: { "ear.status": evil } } })).sections);

@@ -98,6 +98,14 @@ describe("evidence is rejected", () => {
     expect(error?.hint).toContain("started again");
   });
 
+  test("where the module that runs now is outdated, though that at launch was not", async () => {
+    const svn = (minor: number) => Uint8Array.of(minor, 1, 4);
+    const quote = quoteOf({ version: 5, bodyType: 3, teeTcbSvn: svn(7), teeTcbSvn2: svn(5) });
+    const { id, json } = await rejected(judged({}, quote));
+    expect(id).toBe("policy.tcb-status");
+    expect(json).toMatchObject({ tcb_status: "UpToDate", tcb_status_current: "OutOfDate", error: { got: "OutOfDate" } });
+  });
+
   test("where the manufacturer revoked it, which nobody can take", async () => {
     const { id, json } = await rejected(judgedWith({ platformStatus: ["Revoked", "OutOfDate"] }));
     expect(id).toBe("tdx.tcb-revoked");

@@ -78,6 +78,20 @@ describe("the attester of a TDX guest", () => {
     expect(calls.map(({ request }) => request)).toEqual([0xc4405401, 0x80105404]);
   });
 
+  test("passes on no quote of another machine over the same report data, by whichever way it comes", async () => {
+    // The first and last byte of MRTD, the digest of the init data, and the last byte of the last register.
+    for (const at of [528, 575, 576, 911]) {
+      const fault = { kind: "machine", at } as const;
+      const connect = async (_: unknown, message: Uint8Array) => answerTo(message, fault).subarray(4);
+      const vsock = machine().make({ source: "vsock", qgs: address, connect });
+      const guest = deviceOf(new FakeCalls(new FakeGuest()));
+      const openDevice = () => ({ ...guest, exchange: async (message: Uint8Array) => answerTo(message, fault).subarray(4) });
+      const ioctl = machine().make({ source: "ioctl", openDevice });
+      for (const attester of [vsock, ioctl])
+        expect([at, (await asyncRejection(attester.evidence(REPORT_DATA))).id]).toEqual([at, "tdx.quote-implausible"]);
+    }
+  });
+
   test("says what every way lacks where none works", async () => {
     const { id, message } = await asyncRejection(machine({}, "no device").make().evidence(REPORT_DATA));
     expect(id).toBe("tdx.quote-unavailable");

@@ -57,6 +57,10 @@ describe("the boot event log", () => {
     expect((await asyncRejection(readCcel(paths))).id).toBe("tdx.ccel-malformed");
     mkdirSync(paths.ccelData);
     expect((await asyncRejection(readCcel(paths))).id).toBe("tdx.ccel-unreadable");
+    const pipe = join(folder, "pipe");
+    Bun.spawnSync(["mkfifo", pipe]);
+    for (const other of [pipe, "/dev/zero"])
+      expect(await asyncRejection(readRuntimeLog(other))).toMatchObject({ id: "tdx.ccel-unreadable", got: "no regular file" });
     writeFileSync(paths.ccelTable, new Uint8Array(57));
     expect((await asyncRejection(readCcel(paths))).id).toBe("tdx.ccel-malformed");
     const long = join(folder, "long");

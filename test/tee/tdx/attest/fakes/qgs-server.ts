@@ -23,7 +23,9 @@ export type QgsFault =
   /** never answers */
   | { readonly kind: "silent" }
   /** a quote over other report data */
-  | { readonly kind: "other" };
+  | { readonly kind: "other" }
+  /** a quote of another machine, whose TDREPORT differs in that byte */
+  | { readonly kind: "machine"; readonly at: number };
 
 /** Bytes of an id that precedes the quote, which clients have to skip. */
 const SELECTED_ID = Uint8Array.of(1, 2, 3, 4, 5);
@@ -87,6 +89,7 @@ export function answerTo(request: Uint8Array, fault?: QgsFault): Buffer {
   const report = request.subarray(24);
   const asked = Uint8Array.from(report);
   if (fault?.kind === "other") asked.fill(0xee, 128, 192);
+  if (fault?.kind === "machine") asked[fault.at]! ^= 1;
   return framed(message(fault?.kind === "error" ? new Uint8Array() : quoteOfTdreport(asked), fault), fault);
 }
 

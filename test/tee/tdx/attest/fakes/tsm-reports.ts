@@ -148,7 +148,7 @@ class Entry {
       case Outblob.otherReportData:
         return this.#guest.quote(new Uint8Array(INBLOB_MAX).fill(0xee));
       case Outblob.endless:
-        return new Uint8Array(100 * 1024);
+        return Buffer.concat([this.#guest.quote(this.#inblob), new Uint8Array(100 * 1024)]);
       default:
         return Buffer.concat([this.#guest.quote(this.#inblob), new Uint8Array(70)]);
     }
