@@ -137,7 +137,7 @@ export class VerifierPool {
       settings: this.#settings,
       timeout,
       // The request is one that this platform's own verifier made.
-      collateral: async (tee, request) => versioned(await verifiers[tee]!.collateral(request as never)),
+      collateral: async ({ tee, request }) => versioned(await verifiers[tee]!.collateral(request as never)),
       changed: () => {
         this.#threads = this.#threads.filter(({ alive }) => alive);
         if (!this.#stopped) this.#distribute();

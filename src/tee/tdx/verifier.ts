@@ -68,7 +68,7 @@ export async function verifyEvidence(evidence: TdxEvidence, expected: Partial<Bi
   compareReportData(tee, body.report.reportData, expected.reportData, steps);
   if (body.kind === "td") {
     compareInitData(tee, "MRCONFIGID", body.report.mrConfigId, expected.initData, steps);
-    const log = replayed(evidence.eventLog, body.report, steps);
+    const log = replayed(evidence.eventLog, body.report, steps, options.cache ?? new VerificationCache());
     return tdxClaims(
       appraiseQuote(authentic, await options.collateral(collateralRequest(authentic)), options),
       body.report,
@@ -94,11 +94,11 @@ function compareReportData(tee: QuotedTee, got: Uint8Array, expected: Uint8Array
 }
 
 /** A log that came with the evidence is part of it: one that does not lead to the registers refuses all of it. */
-function replayed(bytes: Uint8Array | undefined, report: TdReport, steps: Steps): EventLog | undefined {
+function replayed(bytes: Uint8Array | undefined, report: TdReport, steps: Steps, cache: VerificationCache): EventLog | undefined {
   if (bytes === undefined) return undefined;
   return steps.run(
     "event-log",
-    () => verifyEventLog(bytes, report),
+    () => verifyEventLog(bytes, report, cache),
     (log) => (log === undefined ? {} : { got: `${log.events.length} events` }),
   );
 }

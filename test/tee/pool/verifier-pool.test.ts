@@ -124,7 +124,14 @@ describe("a pool of verifiers", () => {
       return worker;
     };
     let current = collateral;
-    const { verify } = poolOf({ start, source: () => current });
+    let asked = 0;
+    const { verify } = poolOf({
+      start,
+      source: () => {
+        asked++;
+        return current;
+      },
+    });
     const contents = () => sent.filter((message) => message.kind === "collateral" && message.value !== undefined).length;
     await Promise.all([verify(good), verify(good)]);
     current = parseBundle(bundle);
@@ -137,6 +144,9 @@ describe("a pool of verifiers", () => {
     await verify(good);
     expect(contents()).toBe(2);
     expect(sent.filter(({ kind }) => kind === "anchors").length).toBe(1);
+    // The source was asked for each piece of evidence, though the worker went on with what it had.
+    expect(asked).toBe(5);
+    expect(sent.filter(({ kind }) => kind === "job").length).toBe(5 + 2);
   });
 
   test("passes on what the source of collateral throws", async () => {
@@ -173,9 +183,9 @@ describe("a pool of verifiers", () => {
       seen.push(jobs());
     }
     expect(seen).toEqual([[1], [2], [2, 1], [2, 2], [2, 2, 1], [2, 2, 2], [2, 2, 2], [2, 2, 2]]);
-    workers[1]!.say({ kind: "need", need: 0, tee: "tdx", request: {} });
+    workers[1]!.say({ kind: "need", job: 0, tee: "tdx", request: {} });
     expect(jobs()).toEqual([2, 3, 2]);
-    workers[2]!.say({ kind: "error", job: 0, error: { id: "tdx.evidence-malformed", message: "" } });
+    workers[2]!.say({ kind: "verdict", job: 0, used: undefined, error: { id: "tdx.evidence-malformed", message: "" } });
     expect(jobs()).toEqual([2, 3, 3]);
   });
 
@@ -236,8 +246,8 @@ describe("a thread that breaks down", () => {
   test("or is silent too long is ended, but not while it waits for collateral", async () => {
     const fetching = Promise.withResolvers<Collateral>();
     const worker = new FakeWorker((message, self) => {
-      if (message.kind === "job") self.say({ kind: "need", need: 0, tee: "tdx", request: {} });
-      if (message.kind === "collateral") self.say({ kind: "claims", job: 0, claims: "{}" });
+      if (message.kind === "job") self.say({ kind: "need", job: 0, tee: "tdx", request: {} });
+      if (message.kind === "collateral") self.say({ kind: "verdict", job: 0, used: undefined, claims: "{}" });
     });
     const slow = poolOf({ ...faked(worker), timeout: 1, source: () => fetching.promise });
     const patient = slow.verify(good);
