@@ -6,7 +6,7 @@ import { VerificationCache } from "./cache.ts";
 import { tdxClaims } from "./claims.ts";
 import { type CollateralSource, collateralRequest } from "./collateral-source.ts";
 import { verifyEventLog } from "./event-log.ts";
-import { readEvidence, type TdxEvidence } from "./evidence.ts";
+import { readEvidence, recurringEvidence, type TdxEvidence } from "./evidence.ts";
 import { type QuotedTee, refusal } from "./refusal.ts";
 import { sgxClaims } from "./sgx-claims.ts";
 import { plannedSteps, type Steps, unreported } from "./steps.ts";
@@ -33,6 +33,7 @@ function verifierOf(tee: QuotedTee, { collateral, expired, cache = new Verificat
     tee,
     verify: async (evidence: JsonValue, binding: Binding, anchors: readonly TrustAnchor[], now: number): Promise<Claims> =>
       verifyEvidence(readEvidence(evidence), binding, { tee, collateral, expired, cache, anchors, now }),
+    recurring: recurringEvidence,
   };
 }
 
