@@ -125,6 +125,7 @@ async function poolRate(all: readonly Base[]) {
     verifiers: { tdx: { collateral: source, expired: "reject" } },
     workers: POOL_WORKERS,
     waiting: IN_FLIGHT,
+    recurring: "thread",
   });
   const { verify } = pool.verifiers.get("tdx")!;
   const round = async () => {

@@ -59,6 +59,13 @@ export interface Verifier {
    * @throws CaiError `<tee>.<reason>`: the first check that failed, with what it expected and got
    */
   verify(evidence: JsonValue, binding: Binding, anchors: readonly TrustAnchor[], now: number): Promise<Claims>;
+  /**
+   * Names what is the same each time that one machine attests: its certificates, its event log. Where that was verified before, verifying the rest
+   * takes no time to speak of. Nothing but where to verify is decided by it.
+   *
+   * @returns a digest, or undefined where the evidence is not of the platform's form
+   */
+  recurring?(evidence: JsonValue): string | undefined;
 }
 
 /** Gets evidence of the machine that it runs on. */

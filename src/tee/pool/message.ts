@@ -21,29 +21,42 @@ export type CarriedError = ReturnType<CaiError["toJSON"]>;
 /** The error that arrived. */
 export const receivedError = (error: CarriedError): CaiError => new CaiError(error.id, error.message, error);
 
+/** What a verifier asks its source of collateral: it does so only for evidence that is authentic (security.md I40). */
+export interface CollateralNeed {
+  readonly tee: TeeName;
+  readonly request: object;
+}
+
+/** What was answered to a need before, and taken again to save asking: the pool has to see whether it is still what the source gives. */
+export interface UsedCollateral extends CollateralNeed {
+  /** names the content */
+  readonly version: string;
+}
+
 /** What the pool says to a worker. */
 export type ToWorker =
   | { readonly kind: "settings"; readonly settings: VerifierSettings }
   | { readonly kind: "anchors"; readonly number: number; readonly anchors: readonly TrustAnchor[] }
   /** the anchors of that number were sent before */
   | { readonly kind: "job"; readonly job: number; readonly anchors: number; readonly work: Job }
-  | {
+  | ({
       readonly kind: "collateral";
-      readonly need: number;
+      /** which job waits for it; undefined where a job follows that will need it */
+      readonly job: number | undefined;
       /** names the content; where the worker does not have that yet, it comes along */
       readonly version: string;
       readonly value?: object;
       /** a version that will not be named again */
       readonly forget?: string;
-    }
-  | { readonly kind: "no collateral"; readonly need: number; readonly error: CarriedError };
+    } & CollateralNeed)
+  | { readonly kind: "no collateral"; readonly job: number; readonly error: CarriedError };
 
 /** What a worker says to the pool. */
 export type FromWorker =
   /** the answer to the settings */
   | { readonly kind: "ready" }
-  /** JSON text, which is faster to hand over than many objects */
-  | { readonly kind: "claims"; readonly job: number; readonly claims: string }
-  | { readonly kind: "error"; readonly job: number; readonly error: CarriedError }
-  /** what a verifier asks of its source of collateral */
-  | { readonly kind: "need"; readonly need: number; readonly tee: TeeName; readonly request: object };
+  | ({ readonly kind: "need"; readonly job: number } & CollateralNeed)
+  | ({ readonly kind: "verdict"; readonly job: number; readonly used: UsedCollateral | undefined } & Verdict);
+
+/** Claims as JSON text, which is faster to hand over than many objects; or an error. */
+export type Verdict = { readonly claims: string } | { readonly error: CarriedError };

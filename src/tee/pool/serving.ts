@@ -1,8 +1,9 @@
 import { parentPort } from "node:worker_threads";
 import { CaiError } from "../../system/index.ts";
-import type { TeeName, TrustAnchor, Verifier } from "../tee.ts";
+import { VerificationCache } from "../tdx/index.ts";
+import type { TeeName, TrustAnchor } from "../tee.ts";
 import { type VerifierOptions, verifiers } from "../verifiers.ts";
-import { type FromWorker, receivedError, type ToWorker, type VerifierSettings } from "./message.ts";
+import { type FromWorker, receivedError, type ToWorker, type UsedCollateral, type VerifierSettings } from "./message.ts";
 
 /** Verifies in this Worker what a pool sends: the whole program of the worker. */
 export function serveVerifiers(): void {
@@ -15,12 +16,13 @@ export function serveVerifiers(): void {
 /** What one worker knows. Everything in it came from the pool, and nothing of it is believed for that: verifiers check all of it. */
 class Serving {
   readonly #post: (message: FromWorker) => void;
-  readonly #made = new Map<TeeName, Verifier>();
   readonly #anchors = new Map<number, readonly TrustAnchor[]>();
-  readonly #collateral = new Map<string, object>();
-  readonly #needs = new Map<number, PromiseWithResolvers<object>>();
+  readonly #contents = new Map<string, object>();
+  /** by need, the version that was answered last */
+  readonly #answered = new Map<string, string>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<object>>();
+  readonly #cache = new VerificationCache();
   #settings: VerifierSettings = {};
-  #needed = 0;
 
   constructor(post: (message: FromWorker) => void) {
     this.#post = post;
@@ -38,48 +40,55 @@ class Serving {
       case "job":
         this.#work(message);
         return;
-      case "collateral": {
-        const { need, version, value, forget } = message;
-        if (value !== undefined) this.#collateral.set(version, value);
-        if (forget !== undefined) this.#collateral.delete(forget);
-        this.#take(need)?.resolve(this.#collateral.get(version)!);
+      case "collateral":
+        this.#keep(message);
+        if (message.job !== undefined) this.#take(message.job)?.resolve(this.#contents.get(message.version)!);
         return;
-      }
       case "no collateral":
-        this.#take(message.need)?.reject(receivedError(message.error));
+        this.#take(message.job)?.reject(receivedError(message.error));
     }
   }
 
   #work({ job, anchors, work }: Extract<ToWorker, { kind: "job" }>): void {
     const { tee, evidence, reportData, initData, now } = work;
     const binding = { reportData, ...(initData !== undefined && { initData }) };
-    this.#verifier(tee)
+    let used: UsedCollateral | undefined;
+    const source = (request: object): object | Promise<object> => {
+      const version = this.#answered.get(keyOf(tee, request));
+      const known = version === undefined ? undefined : this.#contents.get(version);
+      if (version === undefined || known === undefined) return this.#ask(job, tee, request);
+      used = { tee, request, version };
+      return known;
+    };
+    // What is known, or what the pool answers, came from this platform's own source of collateral.
+    const collateral = source as VerifierOptions[typeof tee]["collateral"];
+    verifiers[tee]({ ...this.#settings[tee]!, collateral, cache: this.#cache })
       .verify(evidence, binding, this.#anchors.get(anchors)!, now)
-      .then((claims) => this.#post({ kind: "claims", job, claims: JSON.stringify(claims) }))
-      .catch((error) => this.#post({ kind: "error", job, error: CaiError.from(error).toJSON() }));
+      .then((claims) => this.#post({ kind: "verdict", job, used, claims: JSON.stringify(claims) }))
+      .catch((error) => this.#post({ kind: "verdict", job, used, error: CaiError.from(error).toJSON() }));
   }
 
-  #verifier(tee: TeeName): Verifier {
-    const known = this.#made.get(tee);
-    if (known !== undefined) return known;
-    // What the pool answers came from this platform's own source of collateral.
-    const collateral = ((request: object) => this.#need(tee, request)) as VerifierOptions[typeof tee]["collateral"];
-    const verifier = verifiers[tee]({ ...this.#settings[tee]!, collateral });
-    this.#made.set(tee, verifier);
-    return verifier;
-  }
-
-  #need(tee: TeeName, request: object): Promise<object> {
-    const need = this.#needed++;
+  #ask(job: number, tee: TeeName, request: object): Promise<object> {
     const answer = Promise.withResolvers<object>();
-    this.#needs.set(need, answer);
-    this.#post({ kind: "need", need, tee, request });
+    this.#waiting.set(job, answer);
+    this.#post({ kind: "need", job, tee, request });
     return answer.promise;
   }
 
-  #take(need: number): PromiseWithResolvers<object> | undefined {
-    const answer = this.#needs.get(need);
-    this.#needs.delete(need);
+  #keep({ tee, request, version, value, forget }: Extract<ToWorker, { kind: "collateral" }>): void {
+    if (value !== undefined) this.#contents.set(version, value);
+    this.#answered.set(keyOf(tee, request), version);
+    if (forget === undefined) return;
+    this.#contents.delete(forget);
+    for (const [key, each] of this.#answered) if (each === forget) this.#answered.delete(key);
+  }
+
+  #take(job: number): PromiseWithResolvers<object> | undefined {
+    const answer = this.#waiting.get(job);
+    this.#waiting.delete(job);
     return answer;
   }
 }
+
+/** Requests are small, and verifiers make them member by member in the same order. */
+const keyOf = (tee: TeeName, request: object): string => `${tee} ${JSON.stringify(request)}`;

@@ -1,6 +1,6 @@
 import { CaiError, type JsonValue, startWorker } from "../../system/index.ts";
 import type { Binding, Claims, TeeName, TrustAnchor, Verifier } from "../tee.ts";
-import type { VerifierOptions } from "../verifiers.ts";
+import { type VerifierOptions, verifiers } from "../verifiers.ts";
 import type { Job, VerifierSettings } from "./message.ts";
 import { VerificationThread } from "./thread.ts";
 import { versioned } from "./versioned-collateral.ts";
@@ -10,6 +10,8 @@ const JOBS_PER_WORKER = 2;
 const TIMEOUT_MS = 10_000;
 /** A thread costs some 25 MB and a tenth of a second to start; most evidence is verified in a tenth of a millisecond. */
 const PATIENCE_MS = 5;
+/** Machines that are known at a time. */
+const MAX_KNOWN = 1024;
 
 export interface VerifierPoolOptions {
   /** the platforms, and what their verifiers are made from; sources of collateral are asked on this thread */
@@ -22,6 +24,11 @@ export interface VerifierPoolOptions {
   readonly timeout?: number;
   /** how long evidence waits for the threads that are there before another one starts, milliseconds; default 5 */
   readonly patience?: number;
+  /**
+   * Where to verify what machines send that a thread has verified before: `here` (default), on the calling thread, for handing it over takes as long as
+   * verifying it; or in a `thread` like everything else.
+   */
+  readonly recurring?: "here" | "thread";
   /** default: a thread of this program */
   readonly start?: () => Worker;
 }
@@ -34,10 +41,16 @@ interface Waiting {
   readonly since: number;
 }
 
-/** Verifies evidence in threads of its own, so that the thread that answers requests goes on answering them. */
+/**
+ * Verifies evidence in threads of its own, so that the thread that answers requests goes on answering them: evidence of machines that are not known
+ * yet, whose certificates and logs take time, and whatever is wrong with it. What a known machine sends again is verified at once.
+ */
 export class VerifierPool {
   readonly #options: VerifierPoolOptions;
   readonly #settings: VerifierSettings;
+  readonly #local: ReadonlyMap<TeeName, Verifier>;
+  /** what recurs in the evidence of machines that were verified, the longest unused first */
+  readonly #known = new Set<string>();
   readonly #waiting: Waiting[] = [];
   /** evidence that was given to a thread and has no verdict yet */
   #open = 0;
@@ -47,6 +60,8 @@ export class VerifierPool {
 
   constructor(options: VerifierPoolOptions) {
     this.#options = options;
+    const tees = Object.keys(options.verifiers) as TeeName[];
+    this.#local = new Map(tees.map((tee) => [tee, verifiers[tee](options.verifiers[tee]!)]));
     this.#settings = Object.fromEntries(
       Object.entries(options.verifiers).map(([tee, { collateral: _, cache: __, ...settings }]) => [tee, settings]),
     );
@@ -54,8 +69,7 @@ export class VerifierPool {
 
   /** One for each platform; they share the threads. */
   get verifiers(): ReadonlyMap<TeeName, Verifier> {
-    const tees = Object.keys(this.#options.verifiers) as TeeName[];
-    return new Map(tees.map((tee) => [tee, { tee, verify: (...call) => this.#verify(tee, ...call) }]));
+    return new Map([...this.#local].map(([tee, local]) => [tee, { tee, verify: (...call) => this.#verify(local, ...call) }]));
   }
 
   /** The threads that were started and are not lost. */
@@ -71,7 +85,24 @@ export class VerifierPool {
     for (const { answer } of this.#waiting.splice(0)) answer.reject(stopped());
   }
 
-  #verify(tee: TeeName, evidence: JsonValue, binding: Binding, anchors: readonly TrustAnchor[], now: number): Promise<Claims> {
+  async #verify(local: Verifier, ...call: Parameters<Verifier["verify"]>): Promise<Claims> {
+    const key = this.#options.recurring === "thread" ? undefined : local.recurring?.(call[0]);
+    if (key !== undefined && this.#known.delete(key) && !this.#stopped) {
+      this.#known.add(key);
+      return local.verify(...call);
+    }
+    const claims = await this.#inThread(local.tee, ...call);
+    if (key !== undefined) this.#remember(key);
+    return claims;
+  }
+
+  #remember(key: string): void {
+    this.#known.add(key);
+    const [oldest] = this.#known;
+    if (this.#known.size > MAX_KNOWN) this.#known.delete(oldest!);
+  }
+
+  #inThread(tee: TeeName, evidence: JsonValue, binding: Binding, anchors: readonly TrustAnchor[], now: number): Promise<Claims> {
     if (this.#stopped) return Promise.reject(stopped());
     const { workers, waiting } = this.#options;
     if (this.#open + this.#waiting.length >= workers * JOBS_PER_WORKER + waiting) {
@@ -132,12 +163,12 @@ export class VerifierPool {
   }
 
   #startThread(): VerificationThread {
-    const { verifiers, timeout = TIMEOUT_MS, start = () => startWorker("tee/pool/verification-worker.ts") } = this.#options;
+    const { timeout = TIMEOUT_MS, start = () => startWorker("tee/pool/verification-worker.ts") } = this.#options;
     const thread = new VerificationThread(start(), {
       settings: this.#settings,
       timeout,
       // The request is one that this platform's own verifier made.
-      collateral: async (tee, request) => versioned(await verifiers[tee]!.collateral(request as never)),
+      collateral: async ({ tee, request }) => versioned(await this.#options.verifiers[tee]!.collateral(request as never)),
       changed: () => {
         this.#threads = this.#threads.filter(({ alive }) => alive);
         if (!this.#stopped) this.#distribute();

@@ -46,7 +46,7 @@ export class Fingerprints<T extends object> {
 }
 
 /** What one kind of verification may keep. */
-interface CacheLimits {
+export interface CacheLimits {
   readonly entries: number;
   /** of the inputs, which what is kept was made from */
   readonly bytes: number;
@@ -66,7 +66,7 @@ export class VerificationCache {
   readonly #kinds = new Map<string, { readonly entries: Map<string, Entry>; bytes: number }>();
   readonly #limits: CacheLimits;
 
-  /** @param limits  of each kind */
+  /** @param limits  of each kind that has none of its own */
   constructor(limits: Partial<CacheLimits> = {}) {
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
   }
@@ -79,9 +79,15 @@ export class VerificationCache {
   /**
    * @param kind    names the verification; one kind always gives the same type
    * @param inputs  all that it looks at
+   * @param limits  of this kind, where it has some of its own
    * @returns what `verify` returned for these inputs; where it throws, nothing is remembered
    */
-  remember<T>(kind: string, inputs: readonly (Uint8Array | string | Fingerprint)[], verify: () => T): T {
+  remember<T>(
+    kind: string,
+    inputs: readonly (Uint8Array | string | Fingerprint)[],
+    verify: () => T,
+    limits: CacheLimits = this.#limits,
+  ): T {
     let key = "";
     let size = 0;
     for (const input of inputs) {
@@ -101,12 +107,11 @@ export class VerificationCache {
       return known.value as T;
     }
     const value = verify();
-    this.#keep(kind, key, { value, size });
+    this.#keep(kind, key, { value, size }, limits);
     return value;
   }
 
-  #keep(kind: string, key: string, entry: Entry): void {
-    const { entries, bytes } = this.#limits;
+  #keep(kind: string, key: string, entry: Entry, { entries, bytes }: CacheLimits): void {
     if (entry.size > bytes) return;
     let kept = this.#kinds.get(kind);
     if (kept === undefined) {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { decodeBase64, encodeBase64 } from "../../crypto/index.ts";
 import { CaiError, type JsonObject, type JsonValue } from "../../system/index.ts";
 import { MAX_LOG_BYTES } from "../eventlog/index.ts";
+import { Fingerprint } from "./cache.ts";
 
 /** Evidence of a TDX machine as the KBS protocol carries it (trustee.md §6.1), as far as it is verified. */
 export interface TdxEvidence {
@@ -20,6 +21,17 @@ const schema = z.object({
   quote: z.string().min(1).max(MAX_QUOTE_TEXT),
   cc_eventlog: z.string().max(MAX_LOG_TEXT).nullish(),
 });
+
+/** Characters of a quote's base64 after which a machine's quotes are the same: what the quote says and its signature lie before. */
+const RECURRING_FROM = 1360;
+
+/** The digest of the QE report, the certificates and the log, as texts; see `Verifier.recurring`. */
+export function recurringEvidence(evidence: JsonValue): string | undefined {
+  const parsed = schema.safeParse(evidence);
+  if (!parsed.success) return undefined;
+  const { quote, cc_eventlog: log } = parsed.data;
+  return new Fingerprint(quote.slice(RECURRING_FROM), log ?? "").digest;
+}
 
 /** @throws CaiError `tdx.evidence-malformed` */
 export function readEvidence(evidence: JsonValue): TdxEvidence {

@@ -6,7 +6,7 @@ import { VerificationCache } from "./cache.ts";
 import { tdxClaims } from "./claims.ts";
 import { type CollateralSource, collateralRequest } from "./collateral-source.ts";
 import { verifyEventLog } from "./event-log.ts";
-import { readEvidence, type TdxEvidence } from "./evidence.ts";
+import { readEvidence, recurringEvidence, type TdxEvidence } from "./evidence.ts";
 import { type QuotedTee, refusal } from "./refusal.ts";
 import { sgxClaims } from "./sgx-claims.ts";
 import { plannedSteps, type Steps, unreported } from "./steps.ts";
@@ -33,6 +33,7 @@ function verifierOf(tee: QuotedTee, { collateral, expired, cache = new Verificat
     tee,
     verify: async (evidence: JsonValue, binding: Binding, anchors: readonly TrustAnchor[], now: number): Promise<Claims> =>
       verifyEvidence(readEvidence(evidence), binding, { tee, collateral, expired, cache, anchors, now }),
+    recurring: recurringEvidence,
   };
 }
 
@@ -68,7 +69,7 @@ export async function verifyEvidence(evidence: TdxEvidence, expected: Partial<Bi
   compareReportData(tee, body.report.reportData, expected.reportData, steps);
   if (body.kind === "td") {
     compareInitData(tee, "MRCONFIGID", body.report.mrConfigId, expected.initData, steps);
-    const log = replayed(evidence.eventLog, body.report, steps);
+    const log = replayed(evidence.eventLog, body.report, steps, options.cache ?? new VerificationCache());
     return tdxClaims(
       appraiseQuote(authentic, await options.collateral(collateralRequest(authentic)), options),
       body.report,
@@ -94,11 +95,11 @@ function compareReportData(tee: QuotedTee, got: Uint8Array, expected: Uint8Array
 }
 
 /** A log that came with the evidence is part of it: one that does not lead to the registers refuses all of it. */
-function replayed(bytes: Uint8Array | undefined, report: TdReport, steps: Steps): EventLog | undefined {
+function replayed(bytes: Uint8Array | undefined, report: TdReport, steps: Steps, cache: VerificationCache): EventLog | undefined {
   if (bytes === undefined) return undefined;
   return steps.run(
     "event-log",
-    () => verifyEventLog(bytes, report),
+    () => verifyEventLog(bytes, report, cache),
     (log) => (log === undefined ? {} : { got: `${log.events.length} events` }),
   );
 }

@@ -3,7 +3,7 @@ import { CaiError, type JsonValue, startWorker } from "../../../src/system/index
 import { type Binding, type TrustAnchor, VerifierPool, type VerifierPoolOptions } from "../../../src/tee/index.ts";
 import type { FromWorker, ToWorker } from "../../../src/tee/pool/message.ts";
 import { type Collateral, parseBundle, tdxVerifier } from "../../../src/tee/tdx/index.ts";
-import { anchors, changed, NOW, platform, quoteOf, REPORT_DATA, rejectionId } from "../tdx/testing.ts";
+import { anchors, changed, NOW, platform, quoteOf, REPORT_DATA, rejectionId, withCertification } from "../tdx/testing.ts";
 
 const bundle = platform.bundle();
 const collateral = parseBundle(bundle);
@@ -20,7 +20,13 @@ type Source = () => Promise<Collateral> | Collateral;
 
 function poolOf(options: Partial<VerifierPoolOptions> & { readonly source?: Source } = {}) {
   const { source = () => collateral, ...rest } = options;
-  const pool = new VerifierPool({ verifiers: { tdx: { collateral: source, expired: "reject" } }, workers: 1, waiting: 100, ...rest });
+  const pool = new VerifierPool({
+    verifiers: { tdx: { collateral: source, expired: "reject" } },
+    workers: 1,
+    waiting: 100,
+    recurring: "thread",
+    ...rest,
+  });
   pools.push(pool);
   const verifier = pool.verifiers.get("tdx")!;
   const verify = (evidence: JsonValue, bound: Binding = binding, trusted: readonly TrustAnchor[] = anchors) =>
@@ -52,6 +58,21 @@ class FakeWorker extends EventTarget {
   terminate(): void {
     this.ended = true;
   }
+}
+
+/** A worker of the program, and what it is sent. */
+function spied() {
+  const sent: ToWorker[] = [];
+  const start = () => {
+    const worker = startWorker("tee/pool/verification-worker.ts");
+    const post = worker.postMessage.bind(worker);
+    worker.postMessage = (message: ToWorker) => {
+      sent.push(message);
+      post(message);
+    };
+    return worker;
+  };
+  return { start, sent };
 }
 
 const faked = (worker: FakeWorker) => ({ start: () => worker as unknown as Worker });
@@ -113,18 +134,16 @@ describe("a pool of verifiers", () => {
   });
 
   test("hands each content of collateral over once, also where it is another object", async () => {
-    const sent: ToWorker[] = [];
-    const start = () => {
-      const worker = startWorker("tee/pool/verification-worker.ts");
-      const post = worker.postMessage.bind(worker);
-      worker.postMessage = (message: ToWorker) => {
-        sent.push(message);
-        post(message);
-      };
-      return worker;
-    };
+    const { start, sent } = spied();
     let current = collateral;
-    const { verify } = poolOf({ start, source: () => current });
+    let asked = 0;
+    const { verify } = poolOf({
+      start,
+      source: () => {
+        asked++;
+        return current;
+      },
+    });
     const contents = () => sent.filter((message) => message.kind === "collateral" && message.value !== undefined).length;
     await Promise.all([verify(good), verify(good)]);
     current = parseBundle(bundle);
@@ -137,6 +156,9 @@ describe("a pool of verifiers", () => {
     await verify(good);
     expect(contents()).toBe(2);
     expect(sent.filter(({ kind }) => kind === "anchors").length).toBe(1);
+    // The source was asked for each piece of evidence, though the worker went on with what it had.
+    expect(asked).toBe(5);
+    expect(sent.filter(({ kind }) => kind === "job").length).toBe(5 + 2);
   });
 
   test("passes on what the source of collateral throws", async () => {
@@ -173,9 +195,9 @@ describe("a pool of verifiers", () => {
       seen.push(jobs());
     }
     expect(seen).toEqual([[1], [2], [2, 1], [2, 2], [2, 2, 1], [2, 2, 2], [2, 2, 2], [2, 2, 2]]);
-    workers[1]!.say({ kind: "need", need: 0, tee: "tdx", request: {} });
+    workers[1]!.say({ kind: "need", job: 0, tee: "tdx", request: {} });
     expect(jobs()).toEqual([2, 3, 2]);
-    workers[2]!.say({ kind: "error", job: 0, error: { id: "tdx.evidence-malformed", message: "" } });
+    workers[2]!.say({ kind: "verdict", job: 0, used: undefined, error: { id: "tdx.evidence-malformed", message: "" } });
     expect(jobs()).toEqual([2, 3, 3]);
   });
 
@@ -201,6 +223,51 @@ describe("a pool of verifiers", () => {
     pool.stop();
     expect(await Promise.all(left)).toEqual(Array(3).fill("tee.verifier-lost"));
     expect([worker.ended, pool.threads]).toEqual([true, 0]);
+    expect(await rejectionId(verify(good))).toBe("tee.verifier-lost");
+  });
+});
+
+describe("evidence of a machine that a thread has verified", () => {
+  const counted = () => {
+    const { start, sent } = spied();
+    return { ...poolOf({ start, recurring: "here" }), jobs: () => sent.filter(({ kind }) => kind === "job").length };
+  };
+
+  test("is verified at once, and no less", async () => {
+    const { verify, jobs } = counted();
+    const first = await verify(good);
+    const other = new Uint8Array(64).fill(9);
+    for (let round = 0; round < 3; round++) expect(await verify(good)).toEqual(first);
+    expect((await verify(evidenceOf(quoteOf({ reportData: other })), { reportData: other })).reportData).toBe(other.toHex());
+    expect(jobs()).toBe(1);
+    const bent = changed(quoteOf(), (copy) => copy.set([1], 600));
+    expect(await rejectionId(verify(evidenceOf(bent)))).toBe("tdx.quote-signature-invalid");
+    expect(await rejectionId(verify(good, { reportData: other }))).toBe("tdx.report-data-mismatch");
+    expect(await rejectionId(verify(good, binding, []))).toBe("tdx.untrusted-root");
+    expect(jobs()).toBe(1);
+  });
+
+  test("is verified in a thread where its certificates or its log are others, or it was refused before", async () => {
+    const { verify, jobs } = counted();
+    await verify(good);
+    for (const [evidence, expected] of [
+      [{ ...good, cc_eventlog: "AAAA" }, "tdx.event-log-malformed"],
+      [{ ...good, cc_eventlog: "AAAA" }, "tdx.event-log-malformed"],
+      [evidenceOf(withCertification(quoteOf(), 5, new Uint8Array(10))), "tdx.pck-chain-invalid"],
+      [evidenceOf(quoteOf().subarray(0, 700)), "tdx.unsupported-quote"],
+      [{ quote: "***" }, "tdx.evidence-malformed"],
+      [null, "tdx.evidence-malformed"],
+    ] as const) {
+      const before = jobs();
+      expect(await rejectionId(verify(evidence))).toBe(expected);
+      expect(jobs()).toBe(before + 1);
+    }
+  });
+
+  test("is refused once the pool has stopped", async () => {
+    const { pool, verify } = counted();
+    await verify(good);
+    pool.stop();
     expect(await rejectionId(verify(good))).toBe("tee.verifier-lost");
   });
 });
@@ -236,8 +303,8 @@ describe("a thread that breaks down", () => {
   test("or is silent too long is ended, but not while it waits for collateral", async () => {
     const fetching = Promise.withResolvers<Collateral>();
     const worker = new FakeWorker((message, self) => {
-      if (message.kind === "job") self.say({ kind: "need", need: 0, tee: "tdx", request: {} });
-      if (message.kind === "collateral") self.say({ kind: "claims", job: 0, claims: "{}" });
+      if (message.kind === "job") self.say({ kind: "need", job: 0, tee: "tdx", request: {} });
+      if (message.kind === "collateral") self.say({ kind: "verdict", job: 0, used: undefined, claims: "{}" });
     });
     const slow = poolOf({ ...faked(worker), timeout: 1, source: () => fetching.promise });
     const patient = slow.verify(good);
