@@ -12,7 +12,7 @@ import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
-import { ATTEST_QUEUE } from "./rcar-routes.ts";
+import { MAX_ATTESTS } from "./rcar-routes.ts";
 import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
@@ -68,7 +68,7 @@ export async function createTrustee({
     const pool = new VerifierPool({
       verifiers: { tdx: { collateral: collateral.source, expired: "report" } },
       workers: settings.verifyWorkers,
-      waiting: ATTEST_QUEUE,
+      waiting: MAX_ATTESTS,
     });
     const { verifiers } = pool;
     const recorder = new Recorder(store, logger);
