@@ -85,12 +85,11 @@ export async function createTrustee({
     });
     const administrators = new AdministratorCheck(store, keys.tid);
     const application = createApplication({ keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined }, routes);
-    const release = () => {
+    const halt = () => {
       collateral.close();
       pool.stop();
-      lock.release();
     };
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, release });
+    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock.release() });
   } catch (error) {
     await store?.close();
     lock.release();
@@ -102,7 +101,7 @@ function running(
   store: Store,
   tid: string,
   open: () => ReturnType<typeof listen>,
-  { logger, clock, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { release: () => void },
+  { logger, clock, halt, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { halt: () => void; release: () => void },
 ): Trustee {
   let server: ReturnType<typeof listen> | undefined;
   let pruning: ReturnType<typeof setInterval> | undefined;
@@ -110,6 +109,8 @@ function running(
   const stop = async () => {
     clearInterval(pruning);
     await server?.drain();
+    // What is fetched beside requests would find no store to keep it in.
+    halt();
     await store.close();
     release();
   };
