@@ -18,8 +18,8 @@ const RENEW_FIRST_AFTER = 168 * HOUR;
 const RENEW_BEFORE_END = 24 * HOUR;
 /** After an attempt to renew that failed, or gave what is to be renewed again: some services serve the same old documents for long. */
 const PAUSE = HOUR;
-/** After a failed first attempt, since nobody is served meanwhile; an origin that says that it knows no such platform is believed for longer. */
-const FIRST_PAUSE = 30;
+/** After a failed attempt while nothing is kept that is good, since nobody is served meanwhile; an origin that says that it knows no such platform is believed for longer. */
+const SHORT_PAUSE = 30;
 const MAX_FLIGHTS = 16;
 /** Who waits for an origin at most: fewer than are served at a time, so that a slow one holds up nobody whose collateral is there (security.md I40). */
 const MAX_WAITING = 192;
@@ -190,7 +190,8 @@ export class CollateralCache {
       access.signal?.throwIfAborted();
       const failure = CaiError.from(error);
       const unknown = failure.id === "tdx.collateral-unknown";
-      this.#note(key, kept !== undefined || unknown ? PAUSE : FIRST_PAUSE, failure);
+      const serving = kept !== undefined && !this.#expired(kept.facts);
+      this.#note(key, serving || unknown ? PAUSE : SHORT_PAUSE, failure);
       const serves = kept === undefined ? "nothing is kept" : rfc3339(kept.facts.expires);
       logger.warn("collateral could not be fetched", { tee, fmspc, ca, error: failure.id, reason: failure.message, serves_until: serves });
       throw error;

@@ -239,6 +239,20 @@ describe("a source that answers late or wrong", () => {
     now += 1;
     expect(await cache.collateral(request)).toEqual(issuedAt(NOW));
   });
+
+  test("for one moment is asked again after half a minute where what is kept is past its date", async () => {
+    const cache = open();
+    await cache.collateral(request);
+    now += 31 * DAY;
+    services.add("http://a", status(503));
+    expect(await cache.collateral(request)).toEqual(issuedAt(NOW));
+    services.add("http://a");
+    const fresh = reissue();
+    now += 29;
+    expect(await cache.collateral(request)).toEqual(issuedAt(NOW));
+    now += 1;
+    expect(await cache.collateral(request)).toEqual(fresh);
+  });
 });
 
 describe("collateral does not go back (I14)", () => {
