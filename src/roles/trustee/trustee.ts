@@ -108,9 +108,9 @@ function running(
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     clearInterval(pruning);
-    await server?.drain();
-    // What is fetched beside requests would find no store to keep it in.
-    halt();
+    // What is fetched beside requests would find no store to keep it in, and a verification none to record its end in.
+    if (server === undefined) halt();
+    else await server.drain(halt);
     await store.close();
     release();
   };
