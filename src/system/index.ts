@@ -56,4 +56,5 @@ export { selfCommand } from "./self.ts";
 export { activeSwap } from "./swap.ts";
 export { readTextFile } from "./text-file.ts";
 export { commit, commitTime, version } from "./version.ts";
+export { writeWholeFile } from "./whole-file.ts";
 export { startWorker } from "./worker.ts";

@@ -72,6 +72,7 @@ describe("what BER allows and DER does not", () => {
     ["a padded integer", "0202 0001", (r: DerReader) => r.unsigned()],
     ["a negative integer", "0201 80", (r: DerReader) => r.unsigned()],
     ["an empty integer", "0200", (r: DerReader) => r.unsigned()],
+    ["an integer of more than 1024 bytes", `02820401${"55".repeat(1025)}`, (r: DerReader) => r.unsigned()],
     ["a number above its limit", "0201 0b", (r: DerReader) => r.small(10)],
     ["a true that is not ff", "0101 01", (r: DerReader) => r.boolean()],
     ["a false that is the default", "0101 00", (r: DerReader) => r.flag()],

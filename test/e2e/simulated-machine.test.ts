@@ -54,11 +54,11 @@ describe("a simulated machine and its event log", () => {
   test("attests and shows its token with a log larger than any real machine's", async () => {
     const uri = "kbs:///default/key/large";
     await caiJson(["resource", "set", uri, "--random", "32", ...world.admin]);
-    for (const letter of ["a", "b", "c"]) {
+    for (const letter of ["a", "b"]) {
       await caiJson(["sim", "tdx", "extend", "example.com", "large", letter.repeat(15_000), "--machine", world.machine]);
     }
     const { token } = await caiJson(["agent", "token", ...world.agent]);
-    expect(String(token).length).toBeGreaterThan(200_000);
+    expect(String(token).length).toBeGreaterThan(150_000);
     await caiJson(["agent", "resource", "get", uri, ...world.agent]);
     const file = join(world.folder, "token");
     writeFileSync(file, String(token), { mode: 0o600 });

@@ -247,7 +247,17 @@ const ADMIN_CALLS: readonly [method: string, path: string, body: string][] = [
   ["POST", "reference-value", message],
   ["POST", "resource-policy", JSON.stringify({ policy: b64url("package policy\n") })],
   ["GET", "resource-policy", ""],
+  // Not older than what the trustee has by then, which would be refused (I14).
+  ["POST", "cai/collateral", collateralOf(seconds() + 120)],
+  ["GET", "cai/collateral", ""],
+  ["GET", "cai/collateral/export", ""],
 ];
+
+test("headers have room for a real machine's token, and not for a megabyte of a stranger's (I40)", async () => {
+  const shown = (size: number) => fetch(`${target.url}/kbs/v0/${PATH}`, { headers: bearer("a".repeat(size)) });
+  expect(await refusal(shown(200_000))).toBe("401 kbs.token-malformed");
+  expect((await shown(300_000)).status).toBe(431);
+});
 
 describe("an administrator's call (I23, I24)", () => {
   test.each(ADMIN_CALLS.map(([method, path, body]) => ({ method, path, body })))(

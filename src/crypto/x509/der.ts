@@ -19,6 +19,9 @@ export const TAG = {
   set: 0x31,
 } as const;
 
+/** Far beyond every number of a certificate or list: one of a megabyte would cost half a second, and its digits would fill a log. */
+const MAX_INTEGER_BYTES = 1024;
+
 /** A context-specific tag, for example `contextTag(0, true)` for `[0]` around other elements. */
 export const contextTag = (number: number, constructed: boolean): number => 0x80 | (constructed ? 0x20 : 0) | number;
 
@@ -109,6 +112,7 @@ export class DerReader {
     const first = content[0];
     if (first === undefined) throw malformed(this.#what, "an integer", "no content");
     if (first >= 0x80) throw malformed(this.#what, "an integer that is not negative", `first byte ${hexByte(first)}`);
+    if (content.length > MAX_INTEGER_BYTES) throw malformed(this.#what, `at most ${MAX_INTEGER_BYTES} bytes`, `${content.length}`);
     if (first === 0 && content.length > 1 && content[1]! < 0x80) throw malformed(this.#what, "a minimal integer", "a leading zero");
     return BigInt(`0x${Buffer.from(content.buffer, content.byteOffset, content.length).toString("hex")}`);
   }

@@ -2,13 +2,20 @@ import { readFileSync, statSync } from "node:fs";
 import { CaiError, type Logger } from "../../system/index.ts";
 import { type FileSet, MAX_COLLATERAL_FILE, parseCollateralFile } from "../../tee/tdx/index.ts";
 
+interface ReadFile {
+  readonly fingerprint: string;
+  readonly sets: readonly FileSet[];
+  /** of what came after and could not be read, which is looked at and told once; empty where there was no file */
+  refused?: string;
+}
+
 /**
  * The collateral in files, each read again when it changes. A new file that cannot be read is reported and the one before is kept: nothing is lost
  * by that, for the floor refuses collateral that has expired.
  */
 export class CollateralFiles {
   readonly #logger: Logger;
-  readonly #files = new Map<string, { fingerprint: string; readonly sets: readonly FileSet[] }>();
+  readonly #files = new Map<string, ReadFile>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -21,14 +28,17 @@ export class CollateralFiles {
   read(path: string): readonly FileSet[] {
     const known = this.#files.get(path);
     if (known === undefined) return this.#load(path, fingerprint(path));
+    let found = "";
     try {
-      const found = fingerprint(path);
-      if (found === known.fingerprint) return known.sets;
+      found = fingerprint(path);
+      if (found === known.fingerprint || found === known.refused) return known.sets;
       const sets = this.#load(path, found);
       this.#logger.info("collateral read again", { path });
       return sets;
     } catch (error) {
-      this.#logger.warn("collateral could not be read again, the one before stays", { path, error: CaiError.from(error).id });
+      if (found !== known.refused)
+        this.#logger.warn("collateral could not be read again, the one before stays", { path, error: CaiError.from(error).id });
+      known.refused = found;
       return known.sets;
     }
   }

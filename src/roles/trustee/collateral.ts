@@ -94,7 +94,7 @@ export function openCollateral(settings: Settings, parts: CollateralParts): Trus
       try {
         return await cache.collateral(request);
       } catch (error) {
-        if (error instanceof CaiError && (await origins()).length === 0) throw missing(error, store);
+        if (error instanceof CaiError && /^(?:tdx|sgx)\./.test(error.id) && (await origins()).length === 0) throw missing(error, store);
         throw error;
       }
     },

@@ -6,13 +6,15 @@ import { type ReleaseParts, release } from "./release.ts";
 import { type Call, DEFAULT_BODY, NO_BODY, type Route, restOf, SMALL_BODY } from "./route.ts";
 import { sessionCookie, sessionIdOf } from "./session-cookie.ts";
 
-/** Verifications at a time, and those that wait (security.md I40). */
-const ATTEST_SLOTS = 8;
-export const ATTEST_QUEUE = 256;
+/**
+ * Attests under way at a time: those that wait for a thread, those that are verified, and those that wait for a source of collateral, of which there
+ * are fewer, so that a source that does not answer keeps out nobody whose collateral is there (security.md I40).
+ */
+export const MAX_ATTESTS = 256;
 
 /** The routes that guests use: auth, attest, and the attested GET of a resource (trustee.md §1.2). */
 export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
-  const gate = new Gate(ATTEST_SLOTS, ATTEST_QUEUE);
+  const gate = new Gate(MAX_ATTESTS);
   const resource = `${KBS_PREFIX}/resource/*`;
   return [
     {

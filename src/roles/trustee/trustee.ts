@@ -12,7 +12,7 @@ import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
-import { ATTEST_QUEUE } from "./rcar-routes.ts";
+import { MAX_ATTESTS } from "./rcar-routes.ts";
 import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
@@ -68,7 +68,7 @@ export async function createTrustee({
     const pool = new VerifierPool({
       verifiers: { tdx: { collateral: collateral.source, expired: "report" } },
       workers: settings.verifyWorkers,
-      waiting: ATTEST_QUEUE,
+      waiting: MAX_ATTESTS,
     });
     const { verifiers } = pool;
     const recorder = new Recorder(store, logger);
@@ -85,12 +85,11 @@ export async function createTrustee({
     });
     const administrators = new AdministratorCheck(store, keys.tid);
     const application = createApplication({ keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined }, routes);
-    const release = () => {
+    const halt = () => {
       collateral.close();
       pool.stop();
-      lock.release();
     };
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, release });
+    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock.release() });
   } catch (error) {
     await store?.close();
     lock.release();
@@ -102,14 +101,16 @@ function running(
   store: Store,
   tid: string,
   open: () => ReturnType<typeof listen>,
-  { logger, clock, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { release: () => void },
+  { logger, clock, halt, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { halt: () => void; release: () => void },
 ): Trustee {
   let server: ReturnType<typeof listen> | undefined;
   let pruning: ReturnType<typeof setInterval> | undefined;
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     clearInterval(pruning);
-    await server?.drain();
+    // What is fetched beside requests would find no store to keep it in, and a verification none to record its end in.
+    if (server === undefined) halt();
+    else await server.drain(halt);
     await store.close();
     release();
   };

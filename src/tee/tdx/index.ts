@@ -11,6 +11,7 @@ export { type ConfiguredOrigins, configuredOrigins, type OriginSurroundings } fr
 export { type EvaluationNumbers, obtainEvaluationNumbers } from "./collateral/evaluation-numbers.ts";
 export {
   type FileSet,
+  fittingSets,
   formatCollateralFile,
   type LabelledSet,
   MAX_FILE as MAX_COLLATERAL_FILE,

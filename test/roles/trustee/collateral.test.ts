@@ -2,10 +2,12 @@ import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openCollateral } from "../../../src/roles/trustee/collateral.ts";
 import { createTrustee, initTrustee } from "../../../src/roles/trustee/index.ts";
+import { parseTrusteeSettings } from "../../../src/roles/trustee/settings.ts";
 import { openStore } from "../../../src/roles/trustee/store/index.ts";
 import { CaiError, createLogger, type HttpClient } from "../../../src/system/index.ts";
-import { SimulatedPlatform, simulatedPccs } from "../../../src/tee/tdx/index.ts";
+import { SimulatedPlatform, simulatedPccs, VerificationCache } from "../../../src/tee/tdx/index.ts";
 import { admin, expectOk, Guest, type KbsWorld, provision, refusal, START, startKbs } from "./kbs-world.ts";
 import { idOf, scratchData } from "./scratch.ts";
 
@@ -18,10 +20,12 @@ class FakePccs implements HttpClient {
   asked: string[] = [];
   there = true;
   serves = issuedAt(START).collateral();
+  before = async () => {};
 
   async request({ url }: Parameters<HttpClient["request"]>[0]): ReturnType<HttpClient["request"]> {
     this.asked.push(url.href);
     if (!this.there) throw new CaiError("net.unreachable", `no connection to ${url.origin}`);
+    await this.before();
     const answer = simulatedPccs(() => this.serves)(new Request(url.href));
     return { status: answer.status, headers: answer.headers, body: new Uint8Array(await answer.arrayBuffer()) };
   }
@@ -83,6 +87,31 @@ describe("a trustee that fetches collateral", () => {
     const { cookie } = await guest.attest();
     expect(await refusal(guest.get("resource/default/key/one", { cookie }))).toBe("403 policy.collateral-expired");
     expect(failuresIn(on)[0]?.["reason"]).toContain("net.unreachable");
+  });
+
+  test("serves those whose collateral it has while a source does not answer for others (I40)", async () => {
+    const other = SimulatedPlatform.create({ seed: new Uint8Array(32).fill(8), now: START });
+    const { dataDir, remove } = scratchData();
+    const trustAnchors = [issuedAt(START), other].map(({ anchorPem }, index) => {
+      const path = `${dataDir}.${index}.pem`;
+      writeFileSync(path, anchorPem);
+      return path;
+    });
+    const pccs = new FakePccs();
+    const on = await fetching(pccs, { trustAnchors });
+    await attest(on);
+    const answered = Promise.withResolvers<void>();
+    pccs.before = () => answered.promise;
+    const stuck = Array.from({ length: 20 }, async () => {
+      const guest = new Guest(on);
+      const opened = await guest.auth();
+      return refusal(guest.attestAnswer(opened, guest.attestBody(opened, {}, {}, other)));
+    });
+    while (pccs.asked.length < 8) await new Promise((resolve) => setImmediate(resolve));
+    await attest(on);
+    answered.resolve();
+    expect(new Set(await Promise.all(stuck))).toEqual(new Set(["502 tdx.untrusted-root"]));
+    remove();
   });
 
   test("refuses while there is none, naming what it asked in its log alone (I27)", async () => {
@@ -236,4 +265,32 @@ test("rows of collateral and of its marks that somebody else wrote are not belie
     database.close();
     expect(await attestRefusal(on)).toBe("502 store.record-tampered");
   }
+});
+
+test("a store that cannot be believed is not called one that lacks collateral (I25)", async () => {
+  const { dataDir, remove } = scratchData();
+  await initTrustee({ dataDir, simulated: true });
+  const logger = createLogger("silent");
+  const settings = parseTrusteeSettings({ dataDir, collateralSource: "none" });
+  const store = openStore(dataDir);
+  const tampered = async () => {
+    throw new CaiError("store.record-tampered", "a row");
+  };
+  for (const [collateral, id] of [
+    [store.collateral, "trustee.collateral-missing"],
+    [{ ...store.collateral, marks: tampered }, "store.record-tampered"],
+  ] as const) {
+    const parts = {
+      anchors: [],
+      verified: new VerificationCache(),
+      logger,
+      clock: () => START,
+      surroundings: surroundings(new FakePccs()),
+    };
+    const opened = openCollateral(settings, { ...parts, store: { ...store, collateral } });
+    const request = { tee: "tdx", fmspc: "00cafe000000", ca: "platform", anchor: "", simulated: true } as const;
+    expect(await idOf(() => opened.source(request))).toBe(id);
+  }
+  await store.close();
+  remove();
 });

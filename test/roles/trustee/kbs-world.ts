@@ -153,10 +153,10 @@ export class Guest {
   }
 
   /** @returns the body of an honest attest, or one with other parts */
-  attestBody({ nonce, tid }: Opened, changes: Partial<RcarAttestation> = {}, quote: Partial<Quote> = {}): string {
+  attestBody({ nonce, tid }: Opened, changes: Partial<RcarAttestation> = {}, quote: Partial<Quote> = {}, on = platform): string {
     const run = { nonce, teeKey: this.teeKey, additionalEvidence: "", ...(tid !== undefined && { tid }) };
     const reportData = reportDataOf(rcarRuntimeData(run), "sha384");
-    const evidence = { quote: Buffer.from(platform.quote({ ...machine, ...quote, reportData })).toString("base64"), cc_eventlog: null };
+    const evidence = { quote: Buffer.from(on.quote({ ...machine, ...quote, reportData })).toString("base64"), cc_eventlog: null };
     return encodeAttestation({ ...run, primaryEvidence: evidence, ...changes });
   }
 

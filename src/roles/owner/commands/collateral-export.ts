@@ -1,6 +1,5 @@
-import { defineVerb, type JsonValue } from "../../../system/index.ts";
+import { defineVerb, type JsonValue, writeWholeFile } from "../../../system/index.ts";
 import { ADMIN_FLAGS, connectAdmin } from "../trustee-admin.ts";
-import { writeWholeFile } from "../whole-file.ts";
 
 export default defineVerb({
   path: "collateral export",

@@ -1,4 +1,4 @@
-import { CaiError, defineVerb } from "../../../system/index.ts";
+import { CaiError, defineVerb, writeWholeFile } from "../../../system/index.ts";
 import {
   type CollateralAccess,
   type CollateralOrigin,
@@ -14,7 +14,6 @@ import {
 import { collateralAnchors, localAccess, localOrigins, now, SOURCE_FLAGS, summaryTable } from "../collateral.ts";
 import { readSource } from "../source.ts";
 import { MAX_EVIDENCE, readEvidenceInput } from "../verify/evidence-input.ts";
-import { writeWholeFile } from "../whole-file.ts";
 
 export default defineVerb({
   path: "collateral fetch",

@@ -1,7 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { chmodSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { formatPolicy } from "../../../policy/index.ts";
-import { CaiError, defineVerb } from "../../../system/index.ts";
+import { CaiError, defineVerb, writeWholeFile } from "../../../system/index.ts";
 import { readModules } from "../policy-files.ts";
 
 export default defineVerb({
@@ -31,7 +29,7 @@ export default defineVerb({
       return { file: name, changed: formatted !== text, text: formatted };
     });
     const changed = results.filter((result) => result.changed);
-    if (flags.write) for (const { file, text } of changed) replaceFile(file, text);
+    if (flags.write) for (const { file, text } of changed) writeWholeFile(file, text, { replaces: true });
     if (flags.check || flags.write) {
       const about = flags.check ? "another layout" : "written";
       print(
@@ -53,16 +51,3 @@ export default defineVerb({
     }
   },
 });
-
-/** Puts new text in the place of a file, whole or not at all. */
-function replaceFile(path: string, text: string): void {
-  const unfinished = `${path}.${randomBytes(6).toHex()}`;
-  try {
-    writeFileSync(unfinished, text, { flag: "wx" });
-    chmodSync(unfinished, statSync(path).mode & 0o7777);
-    renameSync(unfinished, path);
-  } catch (cause) {
-    rmSync(unfinished, { force: true });
-    throw new CaiError("cli.output-failed", `cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
-}

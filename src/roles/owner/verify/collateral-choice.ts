@@ -5,6 +5,7 @@ import {
   type CollateralRequest,
   type CollateralSource,
   collateralFrom,
+  fittingSets,
   MAX_COLLATERAL_FILE,
   parseCollateralFile,
   parseCollateralUpdate,
@@ -39,9 +40,10 @@ export function collateralOfFile(text: string): CollateralChoice {
   const sets = parseCollateralFile(text);
   const [only] = sets;
   if (sets.length === 1 && only !== undefined) return { source: () => only.collateral, pckChain: only.collateral.pckCertificateChain };
-  const source = ({ tee, fmspc, ca }: CollateralRequest): Collateral => {
-    const found = sets.find((set) => set.about?.tee === tee && set.about.fmspc === fmspc && (set.ca ?? ca) === ca);
+  const source = (request: CollateralRequest): Collateral => {
+    const [found] = fittingSets(sets, request);
     if (found !== undefined) return found.collateral;
+    const { tee, fmspc, ca } = request;
     throw new CaiError("tdx.collateral-unknown", `the file of collateral has none for ${tee.toUpperCase()}, FMSPC ${fmspc} (${ca} CA)`);
   };
   return { source, pckChain: undefined };

@@ -4,11 +4,11 @@ import type { CollateralRequest } from "../collateral-source.ts";
 import { rfc3339 } from "../validity.ts";
 import { authenticateCollateral, type CollateralFacts } from "./authentic.ts";
 import type { FileSet } from "./file.ts";
-import { checkHighWater, type HighWater, highWaterKey, raiseHighWater, startingHighWater } from "./high-water.ts";
-import { beyondLimits, byPlatform, type CollateralShelf, IMPORTED, type KeptSet, listName, setKey } from "./kept-set.ts";
+import { highWaterKey } from "./high-water.ts";
+import { byPlatform, type CollateralShelf, IMPORTED, type KeptSet, listName, setKey } from "./kept-set.ts";
+import { MarkedShelf } from "./marked-shelf.ts";
 import { type CollateralAccess, type ObtainedCollateral, obtainCollateral } from "./obtain.ts";
 import type { CollateralOrigin } from "./origin.ts";
-import type { CollateralUpdate } from "./pcs.ts";
 
 const HOUR = 3600;
 /** A set this old is renewed beside its use, one this old before it (tdx.md §2.8). */
@@ -18,12 +18,13 @@ const RENEW_FIRST_AFTER = 168 * HOUR;
 const RENEW_BEFORE_END = 24 * HOUR;
 /** After an attempt to renew that failed, or gave what is to be renewed again: some services serve the same old documents for long. */
 const PAUSE = HOUR;
-/** After a failed first attempt, since nobody is served meanwhile. */
-const FIRST_PAUSE = 30;
+/** After a failed attempt while nothing is kept that is good, since nobody is served meanwhile; an origin that says that it knows no such platform is believed for longer. */
+const SHORT_PAUSE = 30;
 const MAX_FLIGHTS = 16;
-/** Marks stay for ever, one for each kind of platform that the manufacturer ever made and that was seen here. */
-const MAX_MARKS = 1024;
+/** Who waits for an origin at most: fewer than are served at a time, so that a slow one holds up nobody whose collateral is there (security.md I40). */
+const MAX_WAITING = 192;
 const MAX_ATTEMPTS = 512;
+
 /** What the cache works with. */
 export interface CollateralCacheParts {
   readonly shelf: CollateralShelf;
@@ -54,14 +55,17 @@ interface Attempt {
  */
 export class CollateralCache {
   readonly #parts: CollateralCacheParts;
+  readonly #shelf: MarkedShelf;
   readonly #flights = new Map<string, Promise<ObtainedCollateral>>();
   readonly #attempts = new Map<string, Attempt>();
+  #waiting = 0;
 
   constructor(parts: CollateralCacheParts) {
     this.#parts = parts;
+    this.#shelf = new MarkedShelf(parts.shelf, parts.made);
   }
 
-  /** @throws CaiError as {@link obtainCollateral}, where nothing is kept either */
+  /** @throws CaiError as {@link obtainCollateral}, where nothing is kept either; `kbs.busy` where too many wait for a source */
   async collateral(request: CollateralRequest): Promise<Collateral> {
     const all = await this.#parts.origins();
     const count = all.findIndex(({ kind }) => kind !== "file");
@@ -75,15 +79,14 @@ export class CollateralCache {
 
   /** Every set that is kept, newest first within a kind of platform, with what went wrong when it was last to be renewed. */
   async list(): Promise<(KeptSet & { readonly problem: CaiError | undefined })[]> {
-    const sets = [...(await this.#parts.shelf.sets())];
+    const sets = [...(await this.#shelf.sets())];
     return sets.map(([key, set]) => ({ ...set, problem: this.#attempts.get(key)?.error })).sort(byPlatform);
   }
 
   /** The newest set of each kind of platform that is not older than what was seen. */
   async newest(): Promise<KeptSet[]> {
-    const marks = await this.#parts.shelf.marks();
-    const current = (await this.list()).filter(({ facts, update }) => !this.#isRolledBack(facts, update, marks));
-    return [...new Map(current.reverse().map((set) => [highWaterKey(set.facts, set.update), set])).values()].reverse();
+    const newestFirst = (await this.#shelf.current()).sort(byPlatform);
+    return [...new Map(newestFirst.reverse().map((set) => [highWaterKey(set.facts, set.update), set])).values()].reverse();
   }
 
   /**
@@ -100,15 +103,15 @@ export class CollateralCache {
       const shared = { ...collateral, pckCertificateChain: undefined };
       return { collateral: shared, facts, update, origin: "import", fetched, list: IMPORTED };
     });
-    await this.#keep(sets);
+    await this.#shelf.keep(sets);
     return sets;
   }
 
   async #fromFiles(files: readonly CollateralOrigin[], request: CollateralRequest): Promise<ObtainedCollateral | CaiError> {
     const { access } = this.#parts;
     try {
-      const obtained = await obtainCollateral(files, request, access, await this.#check());
-      await this.#see(obtained.facts);
+      const obtained = await obtainCollateral(files, request, access, await this.#shelf.check(access.update));
+      await this.#shelf.see({ facts: obtained.facts, update: access.update });
       return obtained;
     } catch (error) {
       return orElse(error as CaiError)(error);
@@ -125,18 +128,24 @@ export class CollateralCache {
     const kept = await this.#newestFor(request, list);
     if (kept !== undefined && (origins.length === 0 || this.#due(kept) === "no")) return kept;
     if (origins.length === 0 && before !== undefined) throw before;
-    const renewal = this.#renew(request, origins, list, kept);
     if (kept !== undefined && this.#due(kept) === "soon") {
       // Its failure is logged; whoever asks now has what he wants.
-      renewal.catch(() => undefined);
+      this.#renew(request, origins, list, kept).catch(() => undefined);
       return kept;
     }
+    if (this.#waiting >= MAX_WAITING) {
+      if (kept !== undefined) return kept;
+      throw new CaiError("kbs.busy", `${MAX_WAITING} others wait for a source of collateral`);
+    }
+    this.#waiting++;
     try {
-      return await renewal;
+      return await this.#renew(request, origins, list, kept);
     } catch (error) {
       if (kept !== undefined) return orElse<ObtainedCollateral>(kept)(error);
       if (before === undefined || !(error instanceof CaiError)) throw error;
       throw new CaiError(error.id, `${before.message}; ${error.message}`, { cause: error });
+    } finally {
+      this.#waiting--;
     }
   }
 
@@ -169,9 +178,9 @@ export class CollateralCache {
     const { access, logger } = this.#parts;
     const { tee, fmspc, ca } = request;
     try {
-      const obtained = await obtainCollateral(origins, request, access, await this.#check());
+      const obtained = await obtainCollateral(origins, request, access, await this.#shelf.check(access.update));
       const set = { ...obtained, update: access.update, fetched: access.now(), list };
-      await this.#keep([set]);
+      await this.#shelf.keep([set]);
       this.#note(key, this.#due(set) === "no" ? 0 : PAUSE, undefined);
       const until = rfc3339(obtained.facts.expires);
       if (this.#expired(obtained.facts)) logger.warn("collateral is past its date at every source", { tee, fmspc, ca, until });
@@ -180,8 +189,9 @@ export class CollateralCache {
     } catch (error) {
       access.signal?.throwIfAborted();
       const failure = CaiError.from(error);
-      const known = failure.id !== "tdx.collateral-unavailable";
-      this.#note(key, kept !== undefined || known ? PAUSE : FIRST_PAUSE, failure);
+      const unknown = failure.id === "tdx.collateral-unknown";
+      const serving = kept !== undefined && !this.#expired(kept.facts);
+      this.#note(key, serving || unknown ? PAUSE : SHORT_PAUSE, failure);
       const serves = kept === undefined ? "nothing is kept" : rfc3339(kept.facts.expires);
       logger.warn("collateral could not be fetched", { tee, fmspc, ca, error: failure.id, reason: failure.message, serves_until: serves });
       throw error;
@@ -196,14 +206,12 @@ export class CollateralCache {
   }
 
   async #newestFor(request: CollateralRequest, list: string): Promise<KeptSet | undefined> {
-    const { shelf, access } = this.#parts;
-    const marks = await shelf.marks();
-    const fitting = [...(await shelf.sets()).values()].filter(
+    const { access } = this.#parts;
+    const fitting = (await this.#shelf.current()).filter(
       (set) =>
         (set.list === list || set.list === IMPORTED) &&
         set.update === access.update &&
-        (["tee", "fmspc", "ca", "anchor"] as const).every((name) => set.facts[name] === request[name]) &&
-        !this.#isRolledBack(set.facts, set.update, marks),
+        (["tee", "fmspc", "ca", "anchor"] as const).every((name) => set.facts[name] === request[name]),
     );
     return fitting.sort(byPlatform)[0];
   }
@@ -218,57 +226,6 @@ export class CollateralCache {
 
   #expired({ expires }: CollateralFacts): boolean {
     return this.#parts.access.now() > expires;
-  }
-
-  /** @returns what throws `tdx.collateral-rolled-back` for a set that is older than what was seen */
-  async #check(): Promise<(facts: CollateralFacts) => void> {
-    const marks = await this.#parts.shelf.marks();
-    return (facts) => checkHighWater(facts, this.#markOf(facts, this.#parts.access.update, marks));
-  }
-
-  #markOf(facts: CollateralFacts, update: CollateralUpdate, marks: ReadonlyMap<string, HighWater>): HighWater {
-    return startingHighWater(marks.get(highWaterKey(facts, update)), facts, update, this.#parts.made);
-  }
-
-  #isRolledBack(facts: CollateralFacts, update: CollateralUpdate, marks: ReadonlyMap<string, HighWater>): boolean {
-    try {
-      checkHighWater(facts, this.#markOf(facts, update, marks));
-      return false;
-    } catch (error) {
-      if (error instanceof CaiError) return true;
-      throw error;
-    }
-  }
-
-  /** Raises the mark for a set that is used and not kept. */
-  async #see(facts: CollateralFacts): Promise<void> {
-    const { shelf, access } = this.#parts;
-    const raised = this.#raised([{ facts, update: access.update }], await shelf.marks());
-    if (raised.size > 0) await shelf.write({ marks: raised });
-  }
-
-  async #keep(sets: readonly KeptSet[]): Promise<void> {
-    const { shelf } = this.#parts;
-    const marks = this.#raised(sets, await shelf.marks());
-    const before = await shelf.sets();
-    const added = new Map(sets.map((set) => [setKey(set.facts, set.list, set.update), set]));
-    await shelf.write({ marks, sets: added, removed: beyondLimits(new Map([...before, ...added]), added) });
-  }
-
-  /** @throws CaiError `tdx.collateral-rolled-back`; `tdx.collateral-unavailable` where there is no room for another mark */
-  #raised(sets: readonly Pick<KeptSet, "facts" | "update">[], marks: ReadonlyMap<string, HighWater>): Map<string, HighWater> {
-    const raised = new Map<string, HighWater>();
-    for (const { facts, update } of sets) {
-      const key = highWaterKey(facts, update);
-      const mark = this.#markOf(facts, update, new Map([...marks, ...raised]));
-      checkHighWater(facts, mark);
-      const higher = raiseHighWater(mark, facts);
-      if (higher !== mark) raised.set(key, higher);
-    }
-    if (new Set([...marks.keys(), ...raised.keys()]).size > MAX_MARKS) {
-      throw new CaiError("tdx.collateral-unavailable", `collateral for more than ${MAX_MARKS} kinds of platforms was seen`);
-    }
-    return raised;
   }
 }
 

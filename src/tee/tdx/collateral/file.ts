@@ -5,7 +5,7 @@ import { rfc3339 } from "../validity.ts";
 import type { CollateralFacts } from "./authentic.ts";
 import { readIntelStruct } from "./intel-struct.ts";
 import { readPccsFile } from "./pccs-file.ts";
-import type { CollateralUpdate } from "./pcs.ts";
+import type { CollateralSubject, CollateralUpdate } from "./pcs.ts";
 
 /** What one file holds at most: characters, and sets. */
 export const MAX_FILE = 16 * 1024 * 1024;
@@ -42,6 +42,21 @@ export function parseCollateralFile(text: string): FileSet[] {
   if (has("collaterals")) return bounded(readPccsFile(json)).map((set) => ({ ...set, about: aboutOf(set.collateral) }));
   const collateral = has("major_version") ? readIntelStruct(json) : readBundle(json);
   return [{ collateral, about: aboutOf(collateral) }];
+}
+
+/**
+ * The sets of a file that may be the wanted one; the only set of a file always may, so that whoever looks into it says what is wrong with it.
+ *
+ * @param update  the edition that is wanted; undefined: any
+ */
+export function fittingSets(
+  sets: readonly FileSet[],
+  { tee, fmspc, ca }: CollateralSubject,
+  update?: CollateralUpdate,
+): readonly FileSet[] {
+  if (sets.length === 1) return sets;
+  const isWanted = (edition = update): boolean => update === undefined || edition === update;
+  return sets.filter((set) => set.about?.tee === tee && set.about.fmspc === fmspc && (set.ca ?? ca) === ca && isWanted(set.update));
 }
 
 function labelled(json: unknown, where: string): FileSet {

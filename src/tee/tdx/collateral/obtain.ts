@@ -4,7 +4,7 @@ import { VerificationCache } from "../cache.ts";
 import type { Collateral } from "../collateral.ts";
 import type { CollateralRequest, CollateralSource } from "../collateral-source.ts";
 import { authenticateCollateral, type CollateralFacts, requireSubject } from "./authentic.ts";
-import type { FileSet } from "./file.ts";
+import { type FileSet, fittingSets } from "./file.ts";
 import type { CollateralOrigin } from "./origin.ts";
 import { type CollateralUpdate, fetchCollateral, probeService } from "./pcs.ts";
 
@@ -89,9 +89,13 @@ async function ask(
   request: ObtainRequest,
   access: CollateralAccess & { cache: VerificationCache },
 ): Promise<ObtainedCollateral> {
-  const sets = origin.kind === "file" ? fitting(access.readFile(origin.path), request, access) : [await fetchFrom(origin, request, access)];
+  const { update = "standard" } = access;
+  const sets =
+    origin.kind === "file"
+      ? fittingSets(access.readFile(origin.path), request, update)
+      : [{ collateral: await fetchFrom(origin, request, access) }];
   let failure: unknown;
-  for (const collateral of sets) {
+  for (const { collateral } of sets) {
     try {
       const facts = authenticateCollateral(collateral, request.tee, access.anchors, access.cache);
       requireSubject(facts, request);
@@ -101,14 +105,6 @@ async function ask(
     }
   }
   throw failure ?? new CaiError("tdx.collateral-unknown", "no set of the file is for this kind of platform");
-}
-
-/** The sets that may be the wanted one; the only set of a file always may, so that the error says what is wrong with it. */
-function fitting(sets: readonly FileSet[], { tee, fmspc, ca }: ObtainRequest, { update = "standard" }: CollateralAccess): Collateral[] {
-  const candidates = sets.filter(
-    (set) => set.about?.tee === tee && set.about.fmspc === fmspc && (set.ca ?? ca) === ca && (set.update ?? update) === update,
-  );
-  return (sets.length === 1 ? sets : candidates).map(({ collateral }) => collateral);
 }
 
 async function fetchFrom(

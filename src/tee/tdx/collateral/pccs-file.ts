@@ -76,12 +76,15 @@ export function readPccsFile(json: unknown): PccsSet[] {
     { ca: "processor", crl: pckcacrl.processorCrl, chain: issuers.PROCESSOR },
   ] as const;
   const sets: PccsSet[] = [];
-  for (const [index, infos] of collaterals.tcbinfos.entries()) {
-    for (const { info, identity, update } of KINDS) {
-      const [infoText, identityText] = [infos[info], collaterals[identity]];
-      if (typeof infoText !== "string" || typeof identityText !== "string") continue;
+  for (const { info, identity, update } of KINDS) {
+    const identityText = collaterals[identity];
+    if (typeof identityText !== "string") continue;
+    // Once for all platforms: each may be as large as the file.
+    const qeIdentity = split(identityText, "enclaveIdentity", `/collaterals/${identity}`);
+    for (const [index, infos] of collaterals.tcbinfos.entries()) {
+      const infoText = infos[info];
+      if (typeof infoText !== "string") continue;
       const tcbInfo = split(infoText, "tcbInfo", `/collaterals/tcbinfos/${index}/${info}`);
-      const qeIdentity = split(identityText, "enclaveIdentity", `/collaterals/${identity}`);
       for (const { ca, crl, chain: issuerChain } of authorities) {
         if (crl === undefined || issuerChain === undefined) continue;
         const collateral = {

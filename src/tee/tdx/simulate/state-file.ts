@@ -1,8 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { decodeBase64, encodeBase64 } from "../../../crypto/index.ts";
-import { CaiError, tryLock } from "../../../system/index.ts";
+import { CaiError, tryLock, writeWholeFile } from "../../../system/index.ts";
 import { REGISTER_INDEXES } from "../../eventlog/index.ts";
 import { hexField } from "../document-fields.ts";
 import { SEED_SIZE } from "./platform.ts";
@@ -70,20 +69,7 @@ export function saveSimulatedTd(path: string, td: SimulatedTd): void {
     null,
     2,
   );
-  const unfinished = `${path}.${randomBytes(6).toHex()}`;
-  try {
-    const file = openSync(unfinished, "wx", 0o600);
-    try {
-      writeFileSync(file, `${text}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(unfinished, path);
-  } catch (cause) {
-    rmSync(unfinished, { force: true });
-    throw new CaiError("cli.output-failed", `cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
+  writeWholeFile(path, `${text}\n`, { mode: 0o600 });
 }
 
 /**

@@ -215,8 +215,65 @@ describe("many who ask at once", () => {
   });
 });
 
+describe("a source that answers late or wrong", () => {
+  test("holds up no more than 192 at a time, and nobody whose collateral is there (I40)", async () => {
+    const cache = open();
+    const given = await cache.collateral(request);
+    services.add("http://a", () => new Promise(() => undefined));
+    const slow = { ...request, fmspc: "00aabbccddee" };
+    const waiting = Array.from({ length: 193 }, () => cache.collateral(slow));
+    expect(await rejectionId(waiting.at(-1)!)).toBe("kbs.busy");
+    expect(await cache.collateral(request)).toEqual(given);
+    now += 168 * HOUR;
+    expect(await cache.collateral(request)).toEqual(given);
+  });
+
+  test("for one moment is asked again after half a minute where nothing is kept", async () => {
+    const foreign = SimulatedPlatform.create({ seed: new Uint8Array(32).fill(9), now: NOW }).collateral();
+    services.add("http://a", serving(foreign));
+    const cache = open();
+    expect(await rejectionId(cache.collateral(request))).toBe("tdx.untrusted-root");
+    services.add("http://a");
+    now += 29;
+    expect(await rejectionId(cache.collateral(request))).toBe("tdx.untrusted-root");
+    now += 1;
+    expect(await cache.collateral(request)).toEqual(issuedAt(NOW));
+  });
+
+  test("for one moment is asked again after half a minute where what is kept is past its date", async () => {
+    const cache = open();
+    await cache.collateral(request);
+    now += 31 * DAY;
+    services.add("http://a", status(503));
+    expect(await cache.collateral(request)).toEqual(issuedAt(NOW));
+    services.add("http://a");
+    const fresh = reissue();
+    now += 29;
+    expect(await cache.collateral(request)).toEqual(issuedAt(NOW));
+    now += 1;
+    expect(await cache.collateral(request)).toEqual(fresh);
+  });
+});
+
 describe("collateral does not go back (I14)", () => {
   const older = issuedAt(NOW - 2 * DAY);
+
+  test("where two sets come at the same moment, the older one last", async () => {
+    const slow: CollateralShelf = {
+      ...kept,
+      marks: async () => new Map(await kept.marks()),
+      write: async (change) => {
+        await Promise.resolve();
+        await kept.write(change);
+      },
+    };
+    const cache = open([here], { shelf: slow });
+    const newer = cache.import(parseCollateralFile(formatBundle(issuedAt(NOW))), now);
+    const late = cache.import(parseCollateralFile(formatBundle(older)), now);
+    await newer;
+    expect(await rejectionId(late)).toBe("tdx.collateral-rolled-back");
+    expect([...(await kept.marks()).values()].map(({ tcbInfoIssued }) => tcbInfoIssued)).toEqual([NOW]);
+  });
 
   test("where a service serves an older set that is still good", async () => {
     const cache = open();
@@ -328,6 +385,13 @@ describe("an import", () => {
     await cache.import(parseCollateralFile(text), now);
     expect((await cache.list())[0]?.update).toBe("early");
     expect(await rejectionId(cache.collateral(request))).toBe("tdx.collateral-unavailable");
+  });
+
+  test("of more than is kept is refused whole: what is said to be kept is", async () => {
+    const padded = { ...issuedAt(NOW), pckCrlIssuerChain: issuedAt(NOW).pckCrlIssuerChain + "\n".repeat(3 * 1024 * 1024) };
+    const cache = open([]);
+    expect(await rejectionId(cache.import(parseCollateralFile(formatBundle(padded)), now))).toBe("tdx.collateral-malformed");
+    expect([(await kept.sets()).size, (await kept.marks()).size]).toEqual([0, 0]);
   });
 
   test("whose labels are not true is refused", async () => {

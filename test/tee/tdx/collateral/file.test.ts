@@ -116,6 +116,15 @@ describe("a file of collateral", () => {
     expect(parseCollateralFile(pccsFile(JSON.parse, (collaterals) => delete collaterals["tdqeidentity"])).length).toBe(1);
   });
 
+  test("of the PCCS tool has its identity read once, however many platforms it names and however large it is", () => {
+    const large = envelope("enclaveIdentity", `{"a":[${"1,".repeat(400_000)}1]}`, new Uint8Array(64));
+    const many = pccsFile(JSON.parse, (collaterals) => {
+      const [first] = collaterals["tcbinfos"] as unknown[];
+      Object.assign(collaterals, { tcbinfos: Array.from({ length: 256 }, () => first), tdqeidentity: large, tdqeidentity_early: large });
+    });
+    expect(parseCollateralFile(many).length).toBe(512);
+  });
+
   test("of that tool with another form is malformed", () => {
     const changes: ((collaterals: Record<string, unknown>) => unknown)[] = [
       (each) => delete each["rootcacrl"],
