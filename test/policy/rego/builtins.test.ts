@@ -77,6 +77,8 @@ const EQUAL: readonly (readonly [string, string])[] = [
   ['object.subset({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}})', "true"],
   ['json.remove({"a": {"b": 1, "c": 2}}, ["a/b"])', '{"a": {"c": 2}}'],
   ['json.filter({"a": {"b": 1, "c": 2}}, ["a/b"])', '{"a": {"b": 1}}'],
+  ['json.filter({"a": [1, 2]}, ["a/1"])', '{"a": [2]}'],
+  ['count(json.filter({"a": {{"c": 7}, {"c": 8}}}, ["a/b"]).a)', "0"],
   ['json.marshal({"b": 1, "a": [null, {1}]})', '"{\\"a\\":[null,[1]],\\"b\\":1}"'],
   ['json.unmarshal("{\\"a\\": [1, 2.5]}")', '{"a": [1, 2.5]}'],
   ['json.is_valid("{")', "false"],

@@ -78,7 +78,8 @@ function pathsArg(args: readonly Value[], index: number): (readonly Value[])[] {
 
 /** The paths that go on below a key; an array's index may be given as text. */
 function below(paths: readonly (readonly Value[])[], key: Value): (readonly Value[])[] {
-  return paths.filter(([step]) => step !== undefined && (equal(step, key) || String(key) === step)).map((path) => path.slice(1));
+  const index = typeof key === "number" ? String(key) : undefined;
+  return paths.filter(([step]) => step !== undefined && (equal(step, key) || step === index)).map((path) => path.slice(1));
 }
 
 function withoutPaths(value: Value, paths: readonly (readonly Value[])[], run: Run): Value | undefined {
