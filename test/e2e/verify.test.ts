@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Attempt, attemptsOf, type Case, expectations, firstWord, load } from "../tee/tdx/expectations.ts";
 import { changed, haveVectors, vector, vectorPath } from "../tee/tdx/testing.ts";
@@ -212,6 +212,15 @@ describe("a simulated machine of this program", () => {
     expect([good.status, good.out.verdict, good.out.level]).toEqual([0, "accepted", "L1"]);
     const other = file(JSON.stringify({ "tdx.mr_td": ["00".repeat(48)] }));
     expectRejected(await verify(evidence, ...how, "--references", other), "reference-mismatch");
+  });
+
+  test("is not accepted for what its log calls its parts alone", async () => {
+    const all = JSON.parse(readFileSync(join(sim, "reference.json"), "utf8")) as Record<string, unknown>;
+    const labels = Object.fromEntries(Object.entries(all).filter(([name]) => name.startsWith("measurement.")));
+    expect(Object.keys(labels)).not.toEqual([]);
+    const run = await verify(evidence, ...how, "--references", file(JSON.stringify(labels)));
+    expectRejected(run, "reference-mismatch");
+    expect(run.out).toMatchObject({ references: { unproved: [{ name: "measurement.shim.SHA-384" }, {}, {}, {}, {}], equal: [] } });
   });
 
   test("is judged by what a service serves for it, and by nothing where no service answers", async () => {

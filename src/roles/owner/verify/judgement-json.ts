@@ -54,7 +54,7 @@ export const isoTime = (seconds: number): string => new Date(seconds * 1000).toI
 
 const checkJson = (check: Check): JsonObject => ({ ...check });
 
-function referencesJson({ equal, differ, missing, notCompared }: ReferenceDiff): JsonObject {
+function referencesJson({ equal, differ, missing, unproved, notCompared }: ReferenceDiff): JsonObject {
   const compared = ({ name, allowed, measured, labelled }: Compared): { [member: string]: JsonValue } => ({
     name,
     allowed,
@@ -65,6 +65,7 @@ function referencesJson({ equal, differ, missing, notCompared }: ReferenceDiff):
     equal: equal.map(compared),
     differ: differ.map(compared),
     missing: missing.map(compared),
+    unproved: unproved.map(compared),
     not_compared: notCompared.map((entry) => ({ ...entry })),
   };
 }

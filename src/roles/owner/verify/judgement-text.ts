@@ -163,17 +163,22 @@ function eventLogSections({ claims, input }: Judgement): Section[] {
   ];
 }
 
-function referenceSections({ equal, differ, missing, notCompared }: ReferenceDiff): Section[] {
+function referenceSections({ equal, differ, missing, unproved, notCompared }: ReferenceDiff): Section[] {
   return [
     {
       title: "Reference values",
       rows: [
-        ...equal.map(({ name, labelled }) => ["equal", name, labelled ? "by what the log calls it, which nothing proves" : ""]),
+        ...equal.map(({ name, labelled }) => ["equal", name, labelled ? "by what the log calls it" : ""]),
         ...differ.flatMap(({ name, measured, allowed }) => [
           ["DIFFERS", name, `measured ${valueText(measured ?? null)}`],
           ["", "", `allowed  ${valueText(allowed)}`],
         ]),
         ...missing.map(({ name }) => ["MISSING", name, "the evidence has no such claim"]),
+        ...unproved.map(({ name }) => [
+          "UNPROVED",
+          name,
+          "only the log calls it so: tdx.mr_td and tdx.rtmr_0 to rtmr_2 must be equal beside it",
+        ]),
         ...notCompared.map(({ name, measured }) => [
           "not compared",
           name,

@@ -177,8 +177,8 @@ function hintAbout(refused: string | undefined): string | undefined {
   return "have the machine shut down and started again, under the TDX module that its host runs now, or take that standing: --accept-status";
 }
 
-function checkReferences({ equal, differ, missing }: ReferenceDiff, policy: PolicyChecks): void {
-  const wrong = [...differ, ...missing].map(({ name }) => name);
+function checkReferences({ equal, differ, missing, unproved }: ReferenceDiff, policy: PolicyChecks): void {
+  const wrong = [...differ, ...missing, ...unproved].map(({ name }) => name);
   const got = wrong.length === 0 ? `${equal.length} equal` : `not so: ${wrong.join(", ")}`;
   policy.add("policy.reference-mismatch", "reference values", wrong.length === 0, "each measurement among its values", got);
 }

@@ -16,6 +16,8 @@ export interface ReferenceDiff {
   readonly differ: readonly Compared[];
   /** reference values for something that the evidence does not have */
   readonly missing: readonly Compared[];
+  /** parts of the boot that the log calls by the name of a reference value with their digest, where no register proves the log's words */
+  readonly unproved: readonly Compared[];
   /** measurements in the evidence that no reference value speaks of, and reference values of other platforms */
   readonly notCompared: readonly { readonly name: string; readonly measured?: JsonValue }[];
 }
@@ -25,6 +27,9 @@ const MEASUREMENTS: Readonly<Record<string, readonly string[]>> = {
   tdx: ["mr_td", "rtmr_0", "rtmr_1", "rtmr_2", "rtmr_3", "mr_config_id", "mr_owner", "mr_owner_config", "mr_seam", "tcb_svn", "xfam"],
   sgx: ["mr_enclave", "mr_signer", "isv_prod_id", "isv_svn", "config_id", "cpu_svn"],
 };
+
+/** Where these are the expected ones, so is every digest of the boot; otherwise any digest may be called by any name (docs/claims.md). */
+const BOOT_REGISTERS = ["tdx.mr_td", "tdx.rtmr_0", "tdx.rtmr_1", "tdx.rtmr_2"];
 
 const PLATFORM_NAME = /^(az-snp-vtpm|az-tdx-vtpm|csv|sgx|snp|tdx|tpm)\./;
 
@@ -60,7 +65,14 @@ export function compareReferences(tee: string, members: JsonObject, references: 
     const measured = claimOf(members, claim);
     if (measured !== undefined && !Object.hasOwn(references, name)) notCompared.push({ name, measured });
   }
-  return { ...diff, notCompared };
+  const equalNames = diff.equal.map(({ name }) => name);
+  const proved = BOOT_REGISTERS.every((name) => equalNames.includes(name));
+  return {
+    ...diff,
+    equal: diff.equal.filter(({ labelled }) => proved || !labelled),
+    unproved: diff.equal.filter(({ labelled }) => !proved && labelled),
+    notCompared,
+  };
 }
 
 /** The digests that the event log says to be of a part of the boot, for names like `measurement.kernel.SHA-384` (trustee.md §5.7). */

@@ -38,16 +38,32 @@ describe("reference values beside evidence", () => {
     expect(names(diff.differ)).toEqual(["sgx.attributes.flags"]);
   });
 
+  const booted = { ...members, quote: { body: { mr_td: "aa", rtmr_0: "b0", rtmr_1: "b1", rtmr_2: "b2" } } };
+  const registers = { "tdx.mr_td": ["aa"], "tdx.rtmr_0": ["b0"], "tdx.rtmr_1": ["b1"], "tdx.rtmr_2": ["b2"] };
+
   test("of parts of the boot are held to every digest that the log calls so, and marked as its word", () => {
-    const labelled = { ...members, unproved_labels: { kernel: ["k1"], kernel_cmdline: ["c1", "c2"] } };
+    const labelled = { ...booted, unproved_labels: { kernel: ["k1"], kernel_cmdline: ["c1", "c2"] } };
     const diff = compareReferences("tdx", labelled, {
+      ...registers,
       "measurement.kernel.SHA-384": ["k0", "k1"],
       "measurement.kernel_cmdline.SHA384": ["c1"],
       "measurement.initrd.SHA-384": ["i1"],
     });
-    expect(diff.equal).toEqual([{ name: "measurement.kernel.SHA-384", allowed: ["k0", "k1"], measured: ["k1"], labelled: true }]);
+    expect(diff.equal).toContainEqual({ name: "measurement.kernel.SHA-384", allowed: ["k0", "k1"], measured: ["k1"], labelled: true });
+    expect(diff.unproved).toEqual([]);
     expect(diff.differ).toMatchObject([{ name: "measurement.kernel_cmdline.SHA384", measured: ["c1", "c2"] }]);
     expect(names(diff.missing)).toEqual(["measurement.initrd.SHA-384"]);
+  });
+
+  test("of parts of the boot prove nothing without every register of it: another digest may have been called so", () => {
+    const labelled = { ...booted, unproved_labels: { kernel: ["k1"] } };
+    const kernel = { "measurement.kernel.SHA-384": ["k1"] };
+    for (const left of ["", ...Object.keys(registers)]) {
+      const some = left === "" ? {} : Object.fromEntries(Object.entries(registers).filter(([name]) => name !== left));
+      const diff = compareReferences("tdx", labelled, { ...some, ...kernel });
+      expect(names(diff.unproved)).toEqual(["measurement.kernel.SHA-384"]);
+      expect(names(diff.equal)).toEqual(Object.keys(some));
+    }
   });
 
   test("never reach what an object inherits", () => {
