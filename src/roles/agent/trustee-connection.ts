@@ -54,7 +54,7 @@ export interface TrusteeConnection {
   /**
    * Sends a request; while the trustee is away or busy, a bounded number of times.
    *
-   * @throws CaiError `agent.trustee-unreachable`, `agent.trustee-mismatch`, `agent.response-mismatch`, `net.tls-failed`,
+   * @throws CaiError `agent.trustee-unreachable`, `agent.token-too-large`, `agent.trustee-mismatch`, `agent.response-mismatch`, `net.tls-failed`,
    *   `net.response-too-large`, or the reason of an aborted signal
    */
   send(request: TrusteeRequest): Promise<TrusteeAnswer>;
@@ -65,6 +65,8 @@ export interface TrusteeConnection {
 const MAX_RETRY_AFTER_MS = 10_000;
 const MAX_ANSWER = 8 * 1024 * 1024;
 const TIMEOUT_MS = 60_000;
+/** RFC 6585 §5. A server or proxy says so before the trustee's program sees the request, so nothing is signed, and nothing of it is believed. */
+const HEADERS_TOO_LARGE = 431;
 
 /**
  * @throws CaiError `agent.trustee-unauthenticated` where nothing would prove who answers (security.md I8), `cli.setting-invalid`
@@ -100,6 +102,7 @@ export function connectTrustee({ trustee, pin, ca, retry = {}, createHttp = crea
         signal?.throwIfAborted();
         const outcome = await once(http, { method, url, ...(headers && { headers }), ...(body && { body }), ...(signal && { signal }) });
         if ("response" in outcome) {
+          if (outcome.response.status === HEADERS_TOO_LARGE) throw tokenTooLarge(url);
           const answer = authenticable(outcome.response, method, target, request);
           if (verifier) answer.requireSignature(verifier);
           return answer;
@@ -169,6 +172,13 @@ export function otherTrustee(expected: string, got: string): CaiError {
   return new CaiError("agent.trustee-mismatch", "another trustee answered than the expected one", {
     expected: `tid:${expected}`,
     got: `tid:${got}`,
+  });
+}
+
+function tokenTooLarge(url: URL): CaiError {
+  return new CaiError("agent.token-too-large", `the token makes larger headers than ${url.origin} takes`, {
+    got: `status ${HEADERS_TOO_LARGE}`,
+    hint: "raise the limit of header sizes of the proxy before the trustee",
   });
 }
 

@@ -17,6 +17,11 @@ export const agentErrors = {
     cause: "Another trustee answered than the pinned one, or the answer was altered on the way.",
     remedy: "Check the address and the pin; if both are right, someone is in between.",
   },
+  "agent.token-too-large": {
+    exit: 1,
+    cause: "What answers for the trustee takes no headers as large as the token, which holds the claims of this machine's event log.",
+    remedy: "Raise the limit of header sizes of the proxy before the trustee; the trustee itself takes 256 KiB.",
+  },
   "agent.trustee-unreachable": {
     exit: 4,
     cause: "The trustee did not answer, after several attempts.",

@@ -185,6 +185,12 @@ describe("who answers", () => {
     },
   );
 
+  test("a server that takes no headers as large as the token is no other trustee", async () => {
+    trustee.misbehaviour.onTheWay = (answer, method) => (method === "GET" ? { status: 431, body: "", headers: {} } : answer);
+    const error = await asyncRejection(pinned().resource(URI));
+    expect([error.id, error.exitCode]).toEqual(["agent.token-too-large", 1]);
+  });
+
   test("an agent without a pin still ties a trustee's answers to the identity it named", async () => {
     trustee.misbehaviour.onTheWay = (answer, method, path) =>
       method === "GET" || path === "/auth" ? answer : { ...answer, headers: withoutSignature(answer.headers) };
