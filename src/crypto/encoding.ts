@@ -59,6 +59,11 @@ export function decodeHex(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromHex(text);
 }
 
+/** The bytes up to the last that is no NUL, sharing their memory. Whoever sends them chooses how many NULs there are, so it takes one pass. */
+export function withoutTrailingNuls(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0) + 1);
+}
+
 function decode(text: string, alphabet: "base64" | "base64url", name: string): Uint8Array<ArrayBuffer> {
   try {
     return Uint8Array.fromBase64(text, { alphabet, lastChunkHandling: "strict" });

@@ -15,6 +15,7 @@ export {
   encodeBase64,
   encodeBase64Url,
   encodeHex,
+  withoutTrailingNuls,
 } from "./encoding.ts";
 export { jcs } from "./jcs.ts";
 export { type FlattenedJwe, type OpenedJwe, openJwe, sealJwe } from "./jwe.ts";

@@ -8,6 +8,7 @@ import {
   encodeBase64,
   encodeBase64Url,
   encodeHex,
+  withoutTrailingNuls,
 } from "../../src/crypto/index.ts";
 import { rejection } from "../rejection.ts";
 
@@ -76,4 +77,15 @@ describe("base64 and hexadecimal", () => {
     const error = rejection(() => decodeBase64("secret text!"));
     expect(JSON.stringify(error)).not.toContain("secret");
   });
+});
+
+test("NULs at the end are left out, and no others", () => {
+  fc.assert(
+    fc.property(bytes, fc.nat(20), (value, nuls) => {
+      const used = withoutTrailingNuls(new Uint8Array([...value, ...new Uint8Array(nuls)]));
+      expect(used.at(-1)).not.toBe(0);
+      expect(used).toEqual(value.subarray(0, used.length));
+      expect(value.subarray(used.length).every((byte) => byte === 0)).toBe(true);
+    }),
+  );
 });

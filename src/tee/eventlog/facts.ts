@@ -1,3 +1,4 @@
+import { withoutTrailingNuls } from "../../crypto/index.ts";
 import type { JsonObject } from "../../system/index.ts";
 import { aaelText, contentValue, hasAaelTag, parseAael } from "./aael.ts";
 import type { LogHash } from "./algorithm.ts";
@@ -47,14 +48,8 @@ const isDigestOf = ({ event, digest }: CoveredEvent, hash: LogHash): boolean => 
 /** The text that a record's digest is of; none where it is of something else, or of bytes that are no lines of text. */
 function textOf(covered: CoveredEvent, hash: LogHash): string[] {
   const proved = isDigestOf(covered, hash) ? covered.event.data : verifiedPayload(covered, hash);
-  const text = proved && utf8Text(withoutNuls(proved));
+  const text = proved && utf8Text(withoutTrailingNuls(proved));
   return text === undefined || text === "" || /(?![\n\t])\p{Cc}/u.test(text) ? [] : [text];
-}
-
-/** Whoever carries a log chooses how many NULs there are and what follows them, so it takes one pass. */
-function withoutNuls(bytes: Uint8Array): Uint8Array {
-  const last = bytes.findLastIndex((byte) => byte !== 0);
-  return bytes.subarray(0, last + 1);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { withoutTrailingNuls } from "../../../crypto/index.ts";
 import { parseJsonText } from "../../../protocol/index.ts";
 import type { JsonObject } from "../../../system/index.ts";
 import type { Section } from "../report.ts";
@@ -42,9 +43,7 @@ export function artefactOf(bytes: Uint8Array): Artefact {
 
 function textOf(bytes: Uint8Array): string | undefined {
   if (bytes.length > MAX_TEXT) return undefined;
-  let end = bytes.length;
-  while (end > 0 && bytes[end - 1] === 0) end--;
-  const used = bytes.subarray(0, end);
+  const used = withoutTrailingNuls(bytes);
   if (used.includes(0)) return undefined;
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(used).trim();

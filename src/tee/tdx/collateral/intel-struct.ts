@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { withoutTrailingNuls } from "../../../crypto/index.ts";
 import { CaiError } from "../../../system/index.ts";
 import { type Collateral, malformed, readCollateralJson } from "../collateral.ts";
 import { readRevocationList } from "./answer.ts";
@@ -49,7 +50,7 @@ export function readIntelStruct(json: unknown): Collateral {
 }
 
 /** Texts end with the NUL of C. */
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8").replace(/\0+$/, "");
+const textOf = (bytes: Uint8Array): string => Buffer.from(withoutTrailingNuls(bytes)).toString("utf8");
 
 function listOf(bytes: Uint8Array, where: string): Uint8Array {
   try {

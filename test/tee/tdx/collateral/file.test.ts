@@ -84,6 +84,12 @@ describe("a file of collateral", () => {
     expect(parseCollateralFile(formatCollateralFile([]))).toEqual([]);
   });
 
+  test("is refused at once where its texts are NULs and something behind them, as many as there may be", () => {
+    const nuls = `${"\0".repeat(1024 * 1024 - 1)}x`;
+    const text = struct(1, unsigned, { tcb_info: nuls, qe_identity: nuls });
+    expect(errorId(() => parseCollateralFile(text))).toBe("tdx.collateral-malformed");
+  });
+
   test("whose labels say something else than the documents is malformed", () => {
     const text = formatCollateralFile([set]);
     for (const [from, to] of [
