@@ -54,7 +54,7 @@ export { Stream, type StreamAddress, streamAddress } from "./libc-stream.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
 export { selfCommand } from "./self.ts";
 export { activeSwap } from "./swap.ts";
-export { readTextFile } from "./text-file.ts";
+export { readTextFile, readTextFileIfAny } from "./text-file.ts";
 export { commit, commitTime, version } from "./version.ts";
 export { writeWholeFile } from "./whole-file.ts";
 export { startWorker } from "./worker.ts";

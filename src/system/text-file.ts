@@ -25,3 +25,13 @@ export function readTextFile(path: string): string {
     if (file !== undefined) closeSync(file);
   }
 }
+
+/** The same of a file that need not be there. @returns undefined where it cannot be read, for whatever reason */
+export function readTextFileIfAny(path: string): string | undefined {
+  try {
+    return readTextFile(path);
+  } catch (error) {
+    if (error instanceof CaiError) return undefined;
+    throw error;
+  }
+}

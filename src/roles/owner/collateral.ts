@@ -1,4 +1,4 @@
-import { CaiError, type FlagSpec, formatTable, readTextFile } from "../../system/index.ts";
+import { CaiError, type FlagSpec, formatTable, readTextFile, readTextFileIfAny } from "../../system/index.ts";
 import type { TrustAnchor } from "../../tee/index.ts";
 import {
   anchorByName,
@@ -36,15 +36,7 @@ export async function collateralAnchors(path: string | undefined): Promise<reado
 
 /** Where this machine gets collateral. @throws CaiError `cli.setting-invalid` */
 export function localOrigins(list: string | undefined): Promise<readonly CollateralOrigin[]> {
-  const readFile = (path: string): string | undefined => {
-    try {
-      return readTextFile(path);
-    } catch (error) {
-      if (error instanceof CaiError) return undefined;
-      throw error;
-    }
-  };
-  return configuredOrigins(list, { environment: process.env, readFile, metadata: metadataClient() }).resolve();
+  return configuredOrigins(list, { environment: process.env, readFile: readTextFileIfAny, metadata: metadataClient() }).resolve();
 }
 
 /** The flags of verbs that ask sources of collateral. */

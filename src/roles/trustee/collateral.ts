@@ -1,4 +1,4 @@
-import { CaiError, commitTime, type HttpClient, type Logger, readTextFile } from "../../system/index.ts";
+import { CaiError, commitTime, type HttpClient, type Logger, readTextFileIfAny } from "../../system/index.ts";
 import type { TrustAnchor } from "../../tee/index.ts";
 import {
   CollateralCache,
@@ -27,14 +27,7 @@ export interface CollateralSurroundings extends OriginSurroundings {
 export const localSurroundings = (): CollateralSurroundings => ({
   environment: process.env,
   metadata: metadataClient(),
-  readFile(path) {
-    try {
-      return readTextFile(path);
-    } catch (error) {
-      if (error instanceof CaiError) return undefined;
-      throw error;
-    }
-  },
+  readFile: readTextFileIfAny,
 });
 
 /** The collateral of a running trustee. */

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { certificatePem } from "../../../src/crypto/index.ts";
 import { ENCLAVE_REPORT_FIELDS, ENCLAVE_REPORT_SIZE } from "../../../src/tee/tdx/enclave-report.ts";
-import { type Collateral, parseBundle } from "../../../src/tee/tdx/index.ts";
 import { u16, u32, writeFields } from "../../../src/tee/tdx/layout.ts";
 import { HEADER_FIELDS, HEADER_SIZE, QE_VENDOR_ID } from "../../../src/tee/tdx/quote.ts";
 import { makeCertificates } from "../../../src/tee/tdx/simulate/certificates.ts";
@@ -10,7 +9,7 @@ import { platform, SEED } from "./testing.ts";
 
 const { keys, ders } = makeCertificates(SEED, DEFAULT_KNOBS);
 const QE_AUTH_DATA = new Uint8Array(32).fill(5);
-const chain = new TextEncoder().encode(`${certificatePem(ders.pck, ders.platform, ders.root)}\0`);
+const chain = new TextEncoder().encode(`${platform.pckChain()}\0`);
 
 /** A quote that the simulated platform's keys sign for an enclave. */
 export function sgxQuote(
@@ -53,21 +52,6 @@ export function sgxQuote(
   return new Uint8Array(Buffer.concat([signed, u32(section.length), section]));
 }
 
-/** The platform's collateral as it would be for SGX. */
-export function sgxCollateral(): Collateral {
-  const tdx = parseBundle(platform.bundle());
-  const info = JSON.parse(tdx.tcbInfo) as { tcbLevels: { tcb: Record<string, unknown> }[] } & Record<string, unknown>;
-  const { tdxModule: _, tdxModuleIdentities: __, ...rest } = info;
-  const tcbLevels = info.tcbLevels.map((level) => {
-    const { tdxtcbcomponents: ___, ...tcb } = level.tcb;
-    return { ...level, tcb };
-  });
-  const tcbInfo = JSON.stringify({ ...rest, id: "SGX", tcbLevels });
-  const qeIdentity = JSON.stringify({ ...(JSON.parse(tdx.qeIdentity) as object), id: "QE", isvprodid: 1 });
-  const sign = (text: string): Uint8Array => keys.signing.sign(new TextEncoder().encode(text));
-  return { ...tdx, tcbInfo, tcbInfoSignature: sign(tcbInfo), qeIdentity, qeIdentitySignature: sign(qeIdentity) };
-}
-
 /** PEM of the machine's chain, for quotes that do not carry it. */
-export const machineChain = certificatePem(ders.pck, ders.platform, ders.root);
+export const machineChain: string = platform.pckChain();
 export const machineLeaf = certificatePem(ders.pck);

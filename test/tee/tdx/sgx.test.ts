@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { verifiers } from "../../../src/tee/index.ts";
 import { builtInAnchors, parseBundle, sgxVerifier, verifyEvidence, verifyQuote } from "../../../src/tee/tdx/index.ts";
-import { machineChain, machineLeaf, sgxCollateral, sgxQuote } from "./sgx-machine.ts";
+import { machineChain, machineLeaf, sgxQuote } from "./sgx-machine.ts";
 import { anchors, changed, errorId, haveVectors, NOW, platform, REPORT_DATA, rejectionId, vector, vectorText } from "./testing.ts";
 
-const collateral = sgxCollateral();
+const collateral = platform.collateral("sgx");
 const verifier = sgxVerifier({ collateral: () => collateral, expired: "reject" });
 const evidenceOf = (quote: Uint8Array) => ({ quote: quote.toBase64() });
 const verify = (quote: Uint8Array, binding = { reportData: REPORT_DATA }) => verifier.verify(evidenceOf(quote), binding, anchors, NOW);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type Check, CheckReport, parseBundle, SimulatedPlatform, VerificationCache, verifyEvidence } from "../../../src/tee/tdx/index.ts";
-import { sgxCollateral, sgxQuote } from "./sgx-machine.ts";
+import { sgxQuote } from "./sgx-machine.ts";
 import { anchors, changed, NOW, platform, quoteOf, REPORT_DATA, rejectionId, SEED } from "./testing.ts";
 
 interface Attempt {
@@ -109,7 +109,7 @@ describe("the report of a verification", () => {
 
   test("of SGX has the steps of SGX only", async () => {
     const steps = new CheckReport();
-    const collateral = sgxCollateral();
+    const collateral = platform.collateral("sgx");
     const options = { now: NOW, anchors, expired: "reject", steps, collateral: () => collateral } as const;
     await verifyEvidence({ quote: sgxQuote(3, {}) }, {}, options);
     expect(steps.checks.every(({ id, ok }) => id.startsWith("sgx.") && ok)).toBe(true);

@@ -3,7 +3,7 @@ import { decodePem } from "../../../crypto/index.ts";
 import { CaiError, type JsonObject } from "../../../system/index.ts";
 import { type PckFacts, readUnverifiedPck } from "../../../tee/tdx/index.ts";
 import { memberRows, type Section } from "../report.ts";
-import type { Artefact, ArtefactKind, Explanation } from "./artefact.ts";
+import { type Artefact, type ArtefactKind, dateText, type Explanation } from "./artefact.ts";
 
 const MAX_CERTIFICATES = 16;
 const MAX_DER = 64 * 1024;
@@ -72,8 +72,8 @@ function parse(der: Uint8Array): X509Certificate {
 const oneLine = (name: string | undefined): string => (name ?? "").split("\n").reverse().join(", ");
 
 function isoDate(text: string): string {
-  const date = new Date(text);
-  return Number.isNaN(date.getTime()) ? text : date.toISOString().replace(/\.\d+Z$/, "Z");
+  const milliseconds = Date.parse(text);
+  return Number.isNaN(milliseconds) ? text : dateText(milliseconds / 1000);
 }
 
 function keyText(parsed: X509Certificate): string {

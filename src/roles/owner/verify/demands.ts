@@ -3,6 +3,7 @@ import { HASH_ALGORITHMS, type HashAlgorithm, readInitData, readRuntimeData, rep
 import { CaiError, type FlagSpec, type JsonObject, nearest } from "../../../system/index.ts";
 import { MAX_LOG_BYTES } from "../../../tee/eventlog/index.ts";
 import { anchorByName, builtInAnchors, TCB_STATUS_CODES, type TcbStatus } from "../../../tee/tdx/index.ts";
+import { SOURCE_FLAGS } from "../collateral.ts";
 import { readInput } from "../input.ts";
 import { parseReferences } from "../references.ts";
 import { type CollateralSettings, collateralOfFile, collateralOfServices, MAX_COLLATERAL } from "./collateral-choice.ts";
@@ -25,7 +26,7 @@ export const VERIFY_FLAGS = {
       "where it is fetched, in this order: intel, alibaba, alibaba:REGION, http(s) addresses, files; by default what this machine is set up for, else intel",
     commandLineOnly: true,
   },
-  "collateral-source-ca": file("certificate authorities (PEM) of sources that are given by address, instead of the built-in ones"),
+  "collateral-source-ca": SOURCE_FLAGS["source-ca"],
   "collateral-update": {
     kind: "text",
     value: "EDITION",
@@ -33,7 +34,7 @@ export const VERIFY_FLAGS = {
     about: "what is fetched: standard, early, or a TCB evaluation number",
     commandLineOnly: true,
   },
-  "collateral-timeout": { kind: "number", value: "SECONDS", min: 1, max: 600, default: 60, about: "of one request", commandLineOnly: true },
+  "collateral-timeout": SOURCE_FLAGS.timeout,
   "pck-chain": file("certificates of the machine (PEM: leaf, intermediate, root), for quotes that carry none"),
   at: {
     kind: "text",

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from "../../../system/index.ts";
-import type { Check } from "../../../tee/tdx/index.ts";
+import { type Check, rfc3339 } from "../../../tee/tdx/index.ts";
 import type { Judgement } from "./judgement.ts";
 import type { Compared, ReferenceDiff } from "./reference-diff.ts";
 
@@ -19,7 +19,7 @@ export function judgementJson({ now, input, checks, claims, level, appraisal, re
     trust_anchor: claims?.trustAnchor ?? chain["trust_anchor"] ?? null,
     // Rejected evidence reaches no level, whatever was measured.
     level: error === undefined ? (level ?? null) : null,
-    verified_at: isoTime(now),
+    verified_at: rfc3339(now),
     input: input?.form ?? null,
     tcb_status: members["tcb_status"] ?? standing["status"] ?? null,
     tcb_date: members["tcb_date"] ?? null,
@@ -48,9 +48,6 @@ export function judgementJson({ now, input, checks, claims, level, appraisal, re
 export function factsOf(checks: readonly Check[], step: string): JsonObject {
   return checks.find(({ id }) => id.endsWith(`.${step}`))?.facts ?? {};
 }
-
-/** Seconds since 1970 as RFC 3339. */
-export const isoTime = (seconds: number): string => new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
 
 const checkJson = (check: Check): JsonObject => ({ ...check });
 

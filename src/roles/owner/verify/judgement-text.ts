@@ -1,11 +1,11 @@
 import type { AssuranceLevel } from "../../../policy/index.ts";
 import { type JsonObject, type JsonValue, printable } from "../../../system/index.ts";
 import { eventLogRows, parseEventLog, REGISTER_INDEXES, SHA384 } from "../../../tee/eventlog/index.ts";
-import type { Check } from "../../../tee/tdx/index.ts";
+import { type Check, rfc3339 } from "../../../tee/tdx/index.ts";
 import type { Colours } from "../colours.ts";
 import { formatSections, memberRows, type Section, valueText } from "../report.ts";
 import type { Judgement } from "./judgement.ts";
-import { factsOf, isoTime } from "./judgement-json.ts";
+import { factsOf } from "./judgement-json.ts";
 import type { ReferenceDiff } from "./reference-diff.ts";
 
 /** What a level means, in one line (security.md §1.4). */
@@ -25,7 +25,7 @@ export function judgementText(judgement: Judgement, colours: Colours): string {
   const sections: Section[] = [
     {
       title: "Evidence",
-      rows: [...evidenceRows(judgement), ["judged at", isoTime(now)], ["given as", input?.form ?? "a form that is not known"]],
+      rows: [...evidenceRows(judgement), ["judged at", rfc3339(now)], ["given as", input?.form ?? "a form that is not known"]],
     },
     ...certificateSections(checks),
     { title: "Revocation lists and signed documents", rows: documentRows(checks) },

@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { explainArtefact } from "../../../../src/roles/owner/inspect/registry.ts";
 import { parseBundle, SimulatedPlatform } from "../../../../src/tee/tdx/index.ts";
-import { sgxCollateral } from "../../../tee/tdx/sgx-machine.ts";
 import { errorId, NOW, platform, platformChain, SEED } from "../../../tee/tdx/testing.ts";
 
 const text = (value: string) => explainArtefact(new TextEncoder().encode(value));
@@ -61,7 +60,7 @@ describe("TCB info and identities of quoting enclaves", () => {
     expect(served.kind).toBe("TDX TCB info");
     expect(served.json).toMatchObject({ fmspc: "00cafe000000", levels: [{ status: "UpToDate" }, { status: "OutOfDate" }] });
     expect(text(collateral.tcbInfo).json).toEqual(served.json);
-    expect(text(sgxCollateral().tcbInfo).kind).toBe("SGX TCB info");
+    expect(text(platform.collateral("sgx").tcbInfo).kind).toBe("SGX TCB info");
     const identity = text(`{"enclaveIdentity":${collateral.qeIdentity},"signature":"00"}`);
     expect(identity).toMatchObject({ kind: "TD_QE identity", json: { isv_prod_id: 2, levels: [{ isv_svn: 6 }, { isv_svn: 4 }] } });
     expect(text(collateral.qeIdentity).json).toEqual(identity.json);
