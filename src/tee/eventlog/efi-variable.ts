@@ -3,6 +3,9 @@ import { utf16Text } from "./text.ts";
 const GUID_SIZE = 16;
 const HEADER_SIZE = GUID_SIZE + 8 + 8;
 
+/** The namespace of the variables that the UEFI specification itself defines, SecureBoot and BootOrder among them; 16 bytes as they stand in a log. */
+export const EFI_GLOBAL_VARIABLE: Uint8Array = Uint8Array.fromHex("61dfe48bca93d211aa0d00e098032b8c");
+
 /** A measured UEFI variable: UEFI_VARIABLE_DATA (tdx.md §4.4). */
 export interface EfiVariable {
   /** 16 bytes as they stand there */

@@ -2,7 +2,7 @@ import { withoutTrailingNuls } from "../../crypto/index.ts";
 import type { JsonObject } from "../../system/index.ts";
 import { aaelText, contentValue, hasAaelTag, parseAael } from "./aael.ts";
 import type { LogHash } from "./algorithm.ts";
-import { encodeEfiVariable } from "./efi-variable.ts";
+import { EFI_GLOBAL_VARIABLE, encodeEfiVariable } from "./efi-variable.ts";
 import { type CoveredEvent, coveredEvents, type EventLog, REGISTER_INDEXES } from "./log.ts";
 import { verifiedPayload } from "./payload.ts";
 import { utf8Text } from "./text.ts";
@@ -10,8 +10,6 @@ import { utf8Text } from "./text.ts";
 /** Firmware's own register, and the one that is for what happens after boot (tdx.md §4.3). */
 const FIRMWARE_REGISTER = 1;
 const RUNTIME_REGISTER = 4;
-
-const EFI_GLOBAL_VARIABLE = Uint8Array.fromHex("61dfe48bca93d211aa0d00e098032b8c");
 
 /**
  * What a replayed log proves, in a form that cannot be read as more (security.md I18). Whoever carries a log can change every text and every

@@ -1,7 +1,7 @@
 export { type AaelEvent, aaelEvent } from "./aael.ts";
 export { type DigestName, type LogHash, SHA384 } from "./algorithm.ts";
 export { eventLogClaims } from "./claims.ts";
-export { encodeEfiVariable } from "./efi-variable.ts";
+export { EFI_GLOBAL_VARIABLE, encodeEfiVariable } from "./efi-variable.ts";
 export { encodeLogEvent, encodeLogHeader, joinEventLog } from "./encode.ts";
 export { EVENT_TYPE } from "./event-type.ts";
 export { measuredFacts } from "./facts.ts";

@@ -1,7 +1,7 @@
 import { ENCLAVE_REPORT_FIELDS, ENCLAVE_REPORT_REST } from "./enclave-report.ts";
 import { type Field, readFields, snakeCase } from "./layout.ts";
 import { HEADER_FIELDS, parseQuote, QE_VENDOR_ID, type Quote } from "./quote.ts";
-import { TD_REPORT_15_FIELDS, TD_REPORT_EXTENDED_FIELDS, TD_REPORT_FIELDS, type TdReport } from "./td-report.ts";
+import { TD_REPORT_15_FIELDS, TD_REPORT_EXTENDED_FIELDS, TD_REPORT_FIELDS, TD_REPORT_SIZES, type TdReport } from "./td-report.ts";
 
 /** One field of a binary structure, for showing it. */
 export interface ShownField {
@@ -49,11 +49,14 @@ export function showQuote(bytes: Uint8Array): ShownQuote {
 }
 
 function tdFields(report: TdReport): Record<string, Uint8Array> {
-  const start = report.teeTcbSvn;
-  const whole = (size: number): Uint8Array => new Uint8Array(start.buffer, start.byteOffset, size);
-  if (report.type === 2) return readFields(whole(584), TD_REPORT_FIELDS);
-  const of15 = { ...TD_REPORT_FIELDS, ...TD_REPORT_15_FIELDS };
-  return report.type === 3 ? readFields(whole(648), of15) : readFields(whole(885), { ...of15, ...TD_REPORT_EXTENDED_FIELDS });
+  const { type, teeTcbSvn: start } = report;
+  const whole = new Uint8Array(start.buffer, start.byteOffset, TD_REPORT_SIZES[type]);
+  const fields: Readonly<Record<string, Field>> = {
+    ...TD_REPORT_FIELDS,
+    ...(type !== 2 && TD_REPORT_15_FIELDS),
+    ...(type === 4 && TD_REPORT_EXTENDED_FIELDS),
+  };
+  return readFields(whole, fields);
 }
 
 const ENCLAVE_FIELDS: Readonly<Record<string, Field>> = Object.fromEntries(

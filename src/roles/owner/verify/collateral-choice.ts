@@ -6,7 +6,6 @@ import {
   type CollateralSource,
   collateralFrom,
   fittingSets,
-  MAX_COLLATERAL_FILE,
   parseCollateralFile,
   parseCollateralUpdate,
 } from "../../../tee/tdx/index.ts";
@@ -26,9 +25,6 @@ export interface CollateralSettings {
   readonly "collateral-update": string;
   readonly "collateral-timeout": number;
 }
-
-/** The most characters that a file of collateral has. */
-export const MAX_COLLATERAL: number = MAX_COLLATERAL_FILE;
 
 /**
  * Collateral from a file: the only set of it, whatever it is for, since the verification says what is wrong with it; of several, the one for the

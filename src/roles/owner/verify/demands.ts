@@ -2,11 +2,11 @@ import { basename } from "node:path";
 import { HASH_ALGORITHMS, type HashAlgorithm, readInitData, readRuntimeData, reportDataOf } from "../../../protocol/index.ts";
 import { CaiError, type FlagSpec, type JsonObject, nearest } from "../../../system/index.ts";
 import { MAX_LOG_BYTES } from "../../../tee/eventlog/index.ts";
-import { anchorByName, builtInAnchors, TCB_STATUS_CODES, type TcbStatus } from "../../../tee/tdx/index.ts";
+import { anchorByName, builtInAnchors, MAX_COLLATERAL_FILE, TCB_STATUS_CODES, type TcbStatus } from "../../../tee/tdx/index.ts";
 import { SOURCE_FLAGS } from "../collateral.ts";
 import { readInput } from "../input.ts";
 import { parseReferences } from "../references.ts";
-import { type CollateralSettings, collateralOfFile, collateralOfServices, MAX_COLLATERAL } from "./collateral-choice.ts";
+import { type CollateralSettings, collateralOfFile, collateralOfServices } from "./collateral-choice.ts";
 import type { Demands } from "./judgement.ts";
 import { parseTime } from "./time.ts";
 
@@ -114,7 +114,7 @@ export async function readDemands(source: string, settings: VerifySettings, now:
   const collateral =
     settings.collateral === undefined
       ? await collateralOfServices(settings, anchors, at, signal)
-      : collateralOfFile(await readText(settings.collateral, MAX_COLLATERAL));
+      : collateralOfFile(await readText(settings.collateral, MAX_COLLATERAL_FILE));
   const pckChain = (await read("pck-chain")) ?? collateral.pckChain;
   const runtimeText = await read("runtime-data");
   const runtimeData = runtimeText === undefined ? undefined : readRuntimeData(runtimeText, settings["runtime-data"]!);

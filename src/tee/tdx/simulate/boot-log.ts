@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { EVENT_TYPE, encodeEfiVariable, encodeLogEvent, encodeLogHeader, SHA384 } from "../../eventlog/index.ts";
+import { EFI_GLOBAL_VARIABLE, EVENT_TYPE, encodeEfiVariable, encodeLogEvent, encodeLogHeader, SHA384 } from "../../eventlog/index.ts";
 
 const utf8 = new TextEncoder();
-const EFI_GLOBAL_VARIABLE = Uint8Array.fromHex("61dfe48bca93d211aa0d00e098032b8c");
 const EFI_IMAGE_SECURITY_DATABASE = Uint8Array.fromHex("cbb219d73a3d9645a3bcdad00e67656f");
 const KERNEL = "/boot/vmlinuz";
 const INITRD = "/boot/initrd.img";
