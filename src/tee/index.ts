@@ -1,3 +1,3 @@
 export { VerifierPool, type VerifierPoolOptions } from "./pool/verifier-pool.ts";
-export type { Attester, Binding, Claims, FloorFacts, TeeName, TrustAnchor, Verifier } from "./tee.ts";
+export type { Attester, Binding, Claims, FloorFacts, TeeClass, TeeName, TrustAnchor, Verifier } from "./tee.ts";
 export { isTeeName, type VerifierOptions, verifiers } from "./verifiers.ts";

@@ -3,6 +3,9 @@ import type { JsonObject, JsonValue } from "../system/index.ts";
 /** The platforms this program knows, by the name that the KBS protocol gives them (trustee.md §1.3). */
 export type TeeName = "sgx" | "tdx";
 
+/** The classes of platforms and devices (trustee.md §1.3). */
+export type TeeClass = "cpu" | "gpu" | "switch" | "ppcie" | "dpu" | "dcu";
+
 /** What a verifier compares the evidence with: values that the caller computed itself, never ones that came with the evidence. */
 export interface Binding {
   /** the report data that the evidence must carry: 64 bytes, zero-filled at the end */
@@ -22,7 +25,7 @@ export interface TrustAnchor {
 export interface Claims {
   readonly tee: TeeName;
   /** the class that names the token's submodule (`cpu0`); only class `cpu` may carry a key (I1) */
-  readonly class: "cpu";
+  readonly class: TeeClass;
   /** true where the evidence led to a simulated anchor; also stands in `members` (I11) */
   readonly simulated: boolean;
   /** lower-case SHA-256 hex of the anchor's subject public key info; also stands in `members` */

@@ -40,8 +40,8 @@ export class AdministratorCheck {
   }
 
   async #keys(): Promise<KeyObject[]> {
-    const administrators = await this.#store.administrators.list();
-    return administrators.map(({ publicKey }) => {
+    const administrators = await this.#store.rows("administrators");
+    return [...administrators.values()].map((publicKey) => {
       const imported = this.#imported.get(publicKey) ?? createPublicKey(publicKey);
       this.#imported.set(publicKey, imported);
       return imported;

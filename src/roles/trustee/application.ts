@@ -6,9 +6,11 @@ import { ByteBudget } from "./byte-budget.ts";
 import { errorAnswer } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { bearerOf } from "./rcar-routes.ts";
+import { readRealm } from "./realm.ts";
 import type { Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
-import type { Call, Reply, Route } from "./route.ts";
+import { isAdminRight } from "./rights.ts";
+import { type Call, mountsOf, type Reply, type Route } from "./route.ts";
 
 /** How long a body may take to arrive, milliseconds. */
 const BODY_TIMEOUT_MS = 30_000;
@@ -44,10 +46,11 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
   // In the order in which they began.
   const arriving = new Set<AbortController>();
   let active = 0;
-  for (const route of routes) {
-    app.on(route.method, route.path, async (context) => {
+  for (const [route, mount] of routes.flatMap((route) => mountsOf(route).map((mount) => [route, mount] as const))) {
+    app.on(route.method, mount + route.path, async (context) => {
       const { raw } = context.req;
-      const target = targetOf(raw.url);
+      // What an admin token and the answer's signature are about is the path from the route's own prefix on, wherever that is mounted.
+      const target = targetOf(raw.url).slice(mount.length);
       let signing = { context: KEYLESS_CONTEXT };
       let reply: Reply;
       let authorized = false;
@@ -67,8 +70,10 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
         const call = callOf(raw, target, body, context.env.client, parts.clock(), (value) => {
           signing = { context: value };
         });
-        if (route.right === "admin") await requireAdmin(parts, route, call, target);
-        authorized = route.right === "admin";
+        if (isAdminRight(route.right)) {
+          await requireAdmin(parts, route, call, target);
+          authorized = true;
+        }
         reply = await route.handle(call);
         if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
       } catch (error) {
@@ -126,7 +131,8 @@ function callOf(
   setContext: Call["setContext"],
 ): Call {
   const path = pathOf(target);
-  return { method, path, query: new URLSearchParams(target.slice(path.length)), headers, body, client, now, setContext };
+  const query = new URLSearchParams(target.slice(path.length));
+  return { method, path, query, realm: readRealm(query.get("realm")), headers, body, client, now, setContext };
 }
 
 function respond(parts: ApplicationParts, route: Route, method: string, target: string, context: Uint8Array, reply: Reply): Response {
@@ -139,7 +145,10 @@ function respond(parts: ApplicationParts, route: Route, method: string, target: 
 
 /** The answer to a path that no route has; the usual slip is a resource name without `resource/` in front. */
 function unknownPlace(path: string): Response {
-  const hint = path.startsWith(`${KBS_PREFIX}/`) ? { reason: "resources are at resource/{repository}/{type}/{tag}" } : {};
+  const hint =
+    path.startsWith(`${KBS_PREFIX}/`) || path.startsWith(`/api${KBS_PREFIX}/`)
+      ? { reason: "resources are at resource/{repository}/{type}/{tag}" }
+      : {};
   const { status, body } = encodeErrorAnswer("kbs.plugin-unknown", "resource", hint);
   return new Response(body, { status, headers: { "content-type": "application/json" } });
 }

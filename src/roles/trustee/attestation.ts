@@ -1,9 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { type AppraisalRequest, appraise, type FloorHit, floor } from "../../policy/index.ts";
+import { type FloorHit, floor } from "../../policy/index.ts";
 import {
   checkBinding,
   EAR_PROFILE,
-  PRIMARY_SUBMODULE,
   PROTOCOL_VERSION,
   parseAdditionalEvidence,
   parseAttestation,
@@ -12,28 +11,28 @@ import {
   readInitData,
   reportDataOf,
 } from "../../protocol/index.ts";
-import { CaiError, type JsonObject, version } from "../../system/index.ts";
-import type { Claims, TrustAnchor, Verifier } from "../../tee/index.ts";
+import { CaiError, version } from "../../system/index.ts";
+import type { Claims } from "../../tee/index.ts";
 import type { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { type MintedClaims, signToken } from "./attestation-token.ts";
 import { checkClock } from "./clock.ts";
+import { gradeEvidence } from "./grading.ts";
 import type { Handshakes, RcarHandshake } from "./handshake.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import type { Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
-import type { Store } from "./store/index.ts";
+import { ROOT_REALM, type Store } from "./store/index.ts";
 import { isCpuPlatform } from "./tee-class.ts";
+import { unsupportedTee, type VerificationParts, type VerifiedEvidence, verifyEvidence } from "./verification.ts";
 
 /** How long a token opens resources, seconds (security.md §5). */
 const TOKEN_LIFE = 300;
 
 /** What attestation works with. */
-export interface AttestationParts {
+export interface AttestationParts extends VerificationParts {
   readonly store: Store;
   readonly keys: TrusteeKeys;
   readonly handshakes: Handshakes;
-  readonly verifiers: ReadonlyMap<string, Verifier>;
-  readonly anchors: readonly TrustAnchor[];
   readonly policy: AttestationPolicyInForce;
   readonly recorder: Recorder;
   readonly collateralGraceSeconds: number;
@@ -116,66 +115,46 @@ function nonceIn(body: Uint8Array): string | undefined {
 
 /** Evidence of one RCAR run after everything about it was verified; the key in its runtime data is the machine's own (security.md I1). */
 interface VerifiedRun {
-  readonly claims: Claims;
-  readonly runtimeData: JsonObject;
-  readonly initData: JsonObject | null;
+  readonly evidence: readonly VerifiedEvidence[];
   readonly binding: "tagged" | "plain";
 }
 
 async function verifyRun(parts: AttestationParts, message: RcarAttestation, handshake: RcarHandshake, now: number): Promise<VerifiedRun> {
   const binding = checkBinding(parts.keys.tid, handshake.tagged, message.tid);
   refuseAdditionalEvidence(message.additionalEvidence);
-  const verifier = parts.verifiers.get(handshake.tee);
-  if (verifier === undefined) throw unsupported(handshake.tee);
   const runtimeData = rcarRuntimeData(message);
   const initData = message.initData && readInitData(message.initData.body);
-  const expected = { reportData: reportDataOf(runtimeData, handshake.hash), ...(initData && { initData: initData.digest }) };
-  const claims = await verifier.verify(message.primaryEvidence, expected, parts.anchors, now);
-  return { claims, runtimeData, initData: initData?.claims ?? null, binding };
+  const primary = {
+    tee: handshake.tee,
+    evidence: message.primaryEvidence,
+    reportData: reportDataOf(runtimeData, handshake.hash),
+    ...(initData && { initData: initData.digest }),
+    runtimeDataClaims: runtimeData,
+    initDataClaims: initData?.claims ?? null,
+  };
+  return { evidence: await verifyEvidence(parts, [primary], now), binding };
 }
 
 /** This version verifies no device, and a device that is not verified must not appear in a token (security.md I7). */
 function refuseAdditionalEvidence(text: string): void {
   for (const tee of parseAdditionalEvidence(text).keys()) {
     if (isCpuPlatform(tee)) throw new CaiError("kbs.evidence-class", "CPU evidence came as additional evidence", { got: tee });
-    throw unsupported(tee);
+    throw unsupportedTee(tee);
   }
 }
 
 async function mintClaims(parts: AttestationParts, message: RcarAttestation, handshake: RcarHandshake, now: number): Promise<MintedClaims> {
-  const { claims, runtimeData, initData, binding } = await verifyRun(parts, message, handshake, now);
+  const { evidence, binding } = await verifyRun(parts, message, handshake, now);
   const policy = await parts.policy.get();
-  const hits = floorHits(parts, claims);
-  const evidence = {
-    report_data: claims.reportData,
-    runtime_data_claims: runtimeData,
-    init_data: claims.initData,
-    init_data_claims: initData,
-    [claims.tee]: claims.members,
-  };
-  const request: AppraisalRequest = {
-    policyText: policy.text,
-    policyId: policy.id,
-    evidence,
-    floor: hits,
-    references: referencesInForce(await parts.store.references.all(), now),
-    now,
-  };
-  const { vector, status, level } = appraise(request);
+  const references = referencesInForce(await parts.store.references.all(ROOT_REALM), now);
+  const { submods, level, hits } = gradeEvidence({ evidence, policy, references, now, floor: ({ claims }) => floorHits(parts, claims) });
   return {
     eat_profile: EAR_PROFILE,
     iat: now,
     exp: now + TOKEN_LIFE,
     "ear.verifier-id": { developer: "cai", build: `cai ${version}` },
-    submods: {
-      [PRIMARY_SUBMODULE]: {
-        "ear.status": status,
-        "ear.trustworthiness-vector": vector,
-        "ear.appraisal-policy-id": policy.id,
-        "ear.veraison.annotated-evidence": evidence,
-      },
-    },
-    ...(claims.simulated && { simulated: true }),
+    submods,
+    ...(evidence.some(({ claims }) => claims.simulated) && { simulated: true }),
     cai: {
       v: 1,
       use: "kbs",
@@ -204,8 +183,4 @@ function floorHits({ store, collateralGraceSeconds }: AttestationParts, claims: 
     fresh: "nonce",
     purpose: "release",
   });
-}
-
-function unsupported(tee: string): CaiError {
-  return new CaiError("kbs.tee-unsupported", `this trustee cannot verify ${tee}`, { got: tee });
 }

@@ -9,11 +9,12 @@ const FILE_BODY = 4 * 1024 * 1024;
 /** What a trustee keeps of the manufacturer's word about platforms: to look at, to take away, and to bring to where nothing can be fetched. */
 export function collateralRoutes(cache: CollateralCache): Route[] {
   const path = `${KBS_PREFIX}/cai/collateral`;
-  const admin = { right: "admin", place: "admin", signed: true } as const;
+  const admin = { place: "admin", signed: true } as const;
+  const read = { ...admin, method: "GET", right: "collateral.read" } as const;
+  const write = { ...admin, right: "collateral.write" } as const;
   return [
     {
-      ...admin,
-      method: "GET",
+      ...read,
       path,
       bodyLimit: NO_BODY,
       async handle({ now }) {
@@ -22,8 +23,7 @@ export function collateralRoutes(cache: CollateralCache): Route[] {
       },
     },
     {
-      ...admin,
-      method: "GET",
+      ...read,
       path: `${path}/export`,
       bodyLimit: NO_BODY,
       async handle() {
@@ -31,7 +31,7 @@ export function collateralRoutes(cache: CollateralCache): Route[] {
       },
     },
     {
-      ...admin,
+      ...write,
       method: "POST",
       path,
       bodyLimit: FILE_BODY,

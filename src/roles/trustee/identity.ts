@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign, verify } from "node:crypto";
 import { buildCertificate, type EcPublicJwk, publicJwkOf } from "../../crypto/index.ts";
 import { createResponseSigner, type ResponseSigner } from "../../protocol/index.ts";
+import { CaiError } from "../../system/index.ts";
 import type { Store, StoreContents, World } from "./store/index.ts";
 
 /** Seconds. The certificates name the token signer for relying parties; a store keeps one signer as long as it lives. */
@@ -68,12 +69,21 @@ export function generateTrusteeKeys(world: World, now: number): Pick<StoreConten
 
 /** Opens the keys of a store. */
 export async function loadTrusteeKeys(store: Store): Promise<TrusteeKeys> {
-  const answers = createResponseSigner(privateKey(await store.ownKeys.privateKey("identity")));
-  const chain = [await store.ownKeys.certificate("token-signer"), await store.ownKeys.certificate("token-ca")];
-  return { tid: answers.tid, answers, tokens: tokenSigner(privateKey(await store.ownKeys.privateKey("token-signer")), chain) };
+  const answers = createResponseSigner(await privateKey(store, "identity"));
+  const chain = [await certificate(store, "token-signer"), await certificate(store, "token-ca")];
+  return { tid: answers.tid, answers, tokens: tokenSigner(await privateKey(store, "token-signer"), chain) };
 }
 
-function privateKey(der: Uint8Array): KeyObject {
+async function certificate(store: Store, name: string): Promise<Uint8Array> {
+  const text = (await store.rows("certificates")).get(name);
+  // Never removed by anything here; its absence is caught by the store's head, so this is a store made wrong.
+  if (text === undefined) throw new CaiError("store.unreadable", `the store has no certificate ${name}`);
+  return Buffer.from(text, "base64");
+}
+
+async function privateKey(store: Store, name: string): Promise<KeyObject> {
+  const der = await store.ownKeys.get(name);
+  if (der === undefined) throw new CaiError("store.unreadable", `the store has no key ${name}`);
   const key = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
   der.fill(0);
   return key;

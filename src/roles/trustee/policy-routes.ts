@@ -19,72 +19,71 @@ const attestationPolicyBody = z.object({ policy_id: z.string(), policy: z.string
 /** Policies: resource policy and attestation policies (trustee.md §2.3). Texts travel as base64url; reading is for admins, too. */
 export function policyRoutes(store: Store): Route[] {
   const one = `${KBS_PREFIX}/attestation-policy/*`;
-  const admin = { right: "admin", place: "admin", signed: true } as const;
+  const admin = { place: "admin", signed: true } as const;
+  const read = { ...admin, method: "GET", right: "policy.read" } as const;
+  const write = { ...admin, right: "policy.write" } as const;
   return [
     {
-      ...admin,
+      ...write,
       method: "POST",
       path: `${KBS_PREFIX}/resource-policy`,
       bodyLimit: DEFAULT_BODY,
-      async handle({ body }) {
-        await store.policies.put("resource", POLICY_IN_FORCE, policyText(parseJsonBody(resourcePolicyBody, body).policy));
+      async handle({ body, realm }) {
+        await store.policies.put(realm, "resource", POLICY_IN_FORCE, policyText(parseJsonBody(resourcePolicyBody, body).policy));
         return {};
       },
     },
     {
-      ...admin,
-      method: "GET",
+      ...read,
       path: `${KBS_PREFIX}/resource-policy`,
       bodyLimit: NO_BODY,
-      async handle() {
-        return { body: encode(await textOf(store, "resource", POLICY_IN_FORCE)), type: "text/xml" };
+      async handle({ realm }) {
+        return { body: encode(await textOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/xml" };
       },
     },
     {
-      ...admin,
+      ...write,
       method: "POST",
       path: `${KBS_PREFIX}/attestation-policy`,
       bodyLimit: DEFAULT_BODY,
-      async handle({ body }) {
+      async handle({ body, realm }) {
         const { policy_id, policy } = parseJsonBody(attestationPolicyBody, body);
         const id = policyId(policy_id);
         const text = policyText(policy);
-        const ids = (await store.policies.list("attestation")).map((each) => each.id);
+        const ids = (await store.policies.list(realm, "attestation")).map((each) => each.id);
         if (ids.length >= MAX_POLICIES && !ids.includes(id)) {
           throw new CaiError("kbs.request-too-large", `there are ${MAX_POLICIES} attestation policies already`);
         }
-        await store.policies.put("attestation", id, text);
+        await store.policies.put(realm, "attestation", id, text);
         return {};
       },
     },
     {
-      ...admin,
-      method: "GET",
+      ...read,
       path: one,
       bodyLimit: NO_BODY,
-      async handle({ path }) {
-        return { body: encode(await textOf(store, "attestation", policyId(restOf(path, one)))) };
+      async handle({ path, realm }) {
+        return { body: encode(await textOf(store, realm, "attestation", policyId(restOf(path, one)))) };
       },
     },
     {
-      ...admin,
+      ...write,
       method: "DELETE",
       path: one,
       bodyLimit: NO_BODY,
-      async handle({ path }) {
+      async handle({ path, realm }) {
         const id = policyId(restOf(path, one));
         if (id === POLICY_IN_FORCE) throw new CaiError("kbs.policy-protected", `policy ${id} is the one in force`);
-        if (!(await store.policies.delete("attestation", id))) throw missing(id);
+        if (!(await store.policies.delete(realm, "attestation", id))) throw missing(id);
         return {};
       },
     },
     {
-      ...admin,
-      method: "GET",
+      ...read,
       path: `${KBS_PREFIX}/attestation-policies`,
       bodyLimit: NO_BODY,
-      async handle() {
-        const policies = await store.policies.list("attestation");
+      async handle({ realm }) {
+        const policies = await store.policies.list(realm, "attestation");
         // The list gives digests in base64url, tokens in hex (trustee.md §5.7).
         const hashes = policies.map(({ id, text }) => [id, createHash("sha384").update(text).digest("base64url")]);
         return { body: JSON.stringify(Object.fromEntries(hashes)) };
@@ -99,8 +98,8 @@ function policyId(text: string): string {
   throw new CaiError("kbs.policy-id-invalid", "the policy id cannot be used", { expected: "letters, digits, `_` and `-`" });
 }
 
-async function textOf(store: Store, kind: "attestation" | "resource", id: string): Promise<string> {
-  const text = await store.policies.get(kind, id);
+async function textOf(store: Store, realm: string, kind: "attestation" | "resource", id: string): Promise<string> {
+  const text = await store.policies.get(realm, kind, id);
   if (text === undefined) throw missing(id);
   return text;
 }

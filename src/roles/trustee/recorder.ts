@@ -1,5 +1,4 @@
 import { CaiError, type Logger } from "../../system/index.ts";
-import { publicDecisionId } from "./decision-id.ts";
 import type { Decision, Store } from "./store/index.ts";
 
 /** Errors whose public decision id is known: the one that a denied peer may be told. */
@@ -25,8 +24,7 @@ export class Recorder {
    * @returns the decision's public id
    */
   async record(decision: Decision, reason?: string): Promise<string> {
-    const number = await this.#store.decisions.append(decision);
-    const id = publicDecisionId(this.#store.decisionIdKey, number);
+    const { number, id } = await this.#store.decisions.append(decision);
     const { kind, outcome, tee, subject, error, policyHash, level, client } = decision;
     const policy = policyHash?.slice(0, 16);
     // Not by its name `level`: a line has a level of its own, which an alarm may look for.

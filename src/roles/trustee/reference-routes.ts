@@ -15,75 +15,76 @@ const MAX_REFERENCES = 10_000;
 export function referenceRoutes(store: Store): Route[] {
   const one = `${KBS_PREFIX}/reference-value/*`;
   const remove = `${KBS_PREFIX}/rvps/delete/*`;
-  const admin = { right: "admin", place: "admin", signed: true } as const;
+  const admin = { place: "admin", signed: true } as const;
+  const read = { ...admin, method: "GET", right: "reference.read" } as const;
+  const write = { ...admin, right: "reference.write" } as const;
   return [
     {
-      ...admin,
+      ...write,
       method: "POST",
       path: `${KBS_PREFIX}/rvps/register`,
       bodyLimit: MESSAGE_BODY,
-      async handle({ body, now }) {
-        const before = await store.references.all();
+      async handle({ body, realm, now }) {
         const values = parseReferenceMessage(unwrapRegisterBody(text(body)), now);
-        await put(
-          store,
-          values.map((value) => mergeReference(before.get(value.name), value)),
-        );
+        await put(store, realm, (before) => values.map((value) => mergeReference(before.get(value.name), value)));
         return {};
       },
     },
     {
-      ...admin,
+      ...write,
       method: "POST",
       path: `${KBS_PREFIX}/reference-value`,
       bodyLimit: MESSAGE_BODY,
-      async handle({ body, now }) {
-        await put(store, parseReferenceMessage(text(body), now));
+      async handle({ body, realm, now }) {
+        const values = parseReferenceMessage(text(body), now);
+        await put(store, realm, () => values);
         return {};
       },
     },
     {
-      ...admin,
-      method: "GET",
+      ...read,
       path: one,
       bodyLimit: NO_BODY,
-      async handle({ path, now }) {
+      async handle({ path, realm, now }) {
         const name = nameOf(path, one);
-        const values = referencesInForce(await store.references.all(), now);
+        const values = referencesInForce(await store.references.all(realm), now);
         if (!Object.hasOwn(values, name)) throw missing(name);
         return { body: JSON.stringify(values[name]) };
       },
     },
     {
-      ...admin,
-      method: "GET",
+      ...read,
       path: `${KBS_PREFIX}/rvps/query`,
       bodyLimit: NO_BODY,
-      async handle({ now }) {
-        return { body: JSON.stringify(referencesInForce(await store.references.all(), now)) };
+      async handle({ realm, now }) {
+        return { body: JSON.stringify(referencesInForce(await store.references.all(realm), now)) };
       },
     },
     {
-      ...admin,
+      ...write,
       method: "DELETE",
       path: remove,
       bodyLimit: NO_BODY,
-      async handle({ path }) {
+      async handle({ path, realm }) {
         const name = nameOf(path, remove);
-        if (!(await store.references.delete(name))) throw missing(name);
+        if (!(await store.references.delete(realm, name))) throw missing(name);
         return {};
       },
     },
   ];
 }
 
-async function put(store: Store, values: readonly ReferenceValue[]): Promise<void> {
-  const there = await store.references.all();
-  const added = values.filter(({ name }) => !there.has(name)).length;
-  if (there.size + added > MAX_REFERENCES) {
-    throw new CaiError("kbs.request-too-large", `a trustee keeps at most ${MAX_REFERENCES} reference values`);
-  }
-  await store.references.putAll(values);
+type Values = ReadonlyMap<string, ReferenceValue>;
+
+async function put(store: Store, realm: string, decide: (before: Values) => readonly ReferenceValue[]): Promise<void> {
+  await store.references.update(realm, (before) => {
+    const values = decide(before);
+    const added = values.filter(({ name }) => !before.has(name)).length;
+    if (before.size + added > MAX_REFERENCES) {
+      throw new CaiError("kbs.request-too-large", `a realm keeps at most ${MAX_REFERENCES} reference values`);
+    }
+    return values;
+  });
 }
 
 /** Names may hold any character, so they come percent-encoded. */

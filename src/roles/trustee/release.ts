@@ -9,7 +9,7 @@ import { ReleaseGrant } from "./grant.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
 import type { Recorder } from "./recorder.ts";
-import type { Store } from "./store/index.ts";
+import { ROOT_REALM, type Store } from "./store/index.ts";
 
 const PLUGIN = "resource";
 
@@ -67,7 +67,7 @@ async function openGrant({ store, keys, policy }: ReleaseParts, token: string, n
 }
 
 async function requirePolicy({ store }: ReleaseParts, { path, query, now }: ReleaseCall, grant: ReleaseGrant): Promise<void> {
-  const policyText = await store.policies.get("resource", POLICY_IN_FORCE);
+  const policyText = await store.policies.get(ROOT_REALM, "resource", POLICY_IN_FORCE);
   if (policyText === undefined) throw new CaiError("kbs.policy-denied", "there is no resource policy");
   const resource = { plugin: PLUGIN, path: [path.repository, path.type, path.tag], query };
   const decision = decideRelease({ policyText, token: grant.claims, resource, now });

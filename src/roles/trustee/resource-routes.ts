@@ -20,10 +20,12 @@ const batch = z.strictObject({
 /** The admin side of resources (trustee.md §2.3), and the write of several in one transaction (security.md §3.7). */
 export function resourceRoutes(store: Store): Route[] {
   const resource = `${KBS_PREFIX}/resource/*`;
-  const admin = { right: "admin", place: "admin", signed: true } as const;
+  const admin = { place: "admin", signed: true } as const;
+  const read = { ...admin, method: "GET", right: "resource.read" } as const;
+  const write = { ...admin, right: "resource.write" } as const;
   return [
     {
-      ...admin,
+      ...write,
       method: "POST",
       path: resource,
       bodyLimit: DEFAULT_BODY,
@@ -34,7 +36,7 @@ export function resourceRoutes(store: Store): Route[] {
       },
     },
     {
-      ...admin,
+      ...write,
       method: "DELETE",
       path: resource,
       bodyLimit: NO_BODY,
@@ -45,18 +47,17 @@ export function resourceRoutes(store: Store): Route[] {
       },
     },
     {
-      ...admin,
-      method: "GET",
+      ...read,
       path: `${KBS_PREFIX}/resources`,
       bodyLimit: NO_BODY,
       async handle() {
-        const names = (await store.resources.list()).map(parseResourcePath);
+        const names = (await store.resources.list()).map(({ path }) => parseResourcePath(path));
         const list = names.map(({ repository, type, tag }) => ({ repository_name: repository, resource_type: type, resource_tag: tag }));
         return { body: JSON.stringify(list) };
       },
     },
     {
-      ...admin,
+      ...write,
       method: "POST",
       path: `${KBS_PREFIX}/cai/resources`,
       bodyLimit: BATCH_BODY,

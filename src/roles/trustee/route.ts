@@ -1,14 +1,17 @@
-import type { ErrorPlace } from "../../protocol/index.ts";
+import { type ErrorPlace, KBS_PREFIX } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
+import type { AdminRight } from "./rights.ts";
 
 /** A request after its route is known, its body read and its right checked. */
 export interface Call {
   readonly method: string;
-  /** the path exactly as requested, undecoded and without the query */
+  /** the path as requested, undecoded, without the query and without the prefix that the route was reached under */
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly body: Uint8Array;
+  /** the realm that an administrator's request is about: that of the query's member `realm`, else the root */
+  readonly realm: string;
   /** the address of whoever connected */
   readonly client: string;
   /** seconds since 1970 */
@@ -27,16 +30,18 @@ export interface Reply {
 }
 
 /**
- * What a caller must have: nothing; a session cookie or attestation token, which the handler checks; an admin token for exactly this
- * request, which is checked before the handler runs (security.md I23).
+ * What a caller must have: nothing; a session cookie or attestation token, which the handler checks; an admin token with that right,
+ * which is checked before the handler runs (security.md I23).
  */
-type Right = "public" | "session" | "admin";
+type Right = "public" | "session" | AdminRight;
 
 /** One line of the router table. */
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
   /** a pattern of the router: `*` at the end stands for the rest of the path */
   readonly path: string;
+  /** prefixes under which the route is reached, too, or instead: `""` is the path itself; default: see {@link mountsOf} */
+  readonly mounts?: readonly string[];
   readonly right: Right;
   /** bytes */
   readonly bodyLimit: number;
@@ -45,6 +50,14 @@ export interface Route {
   /** whether the answer carries the trustee's signature */
   readonly signed: boolean;
   handle(call: Call): Promise<Reply>;
+}
+
+/**
+ * @returns the prefixes under which a route is reached: those of the key broker also under `/api`, as behind upstream's gateway
+ *   (trustee.md §8.1)
+ */
+export function mountsOf({ path, mounts }: Pick<Route, "path" | "mounts">): readonly string[] {
+  return mounts ?? (path.startsWith(`${KBS_PREFIX}/`) ? ["", "/api"] : [""]);
 }
 
 /** Bodies of routes that have none, and of messages without evidence or secrets. */

@@ -21,6 +21,8 @@ test("a token that could not be recorded is not given, nor when the same body co
     const collateral = parseBundle(platform.bundle());
     let full = true;
     const decisions: typeof store.decisions = {
+      get: (ref) => store.decisions.get(ref),
+      list: (query) => store.decisions.list(query),
       async append(decision) {
         if (full) throw new CaiError("store.unreadable", "the disk is full");
         return store.decisions.append(decision);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
-import { publicDecisionId } from "../../../src/roles/trustee/decision-id.ts";
 import { mergeReference, parseReferenceMessage, referencesInForce } from "../../../src/roles/trustee/reference-message.ts";
 import { sessionCookie, sessionIdOf } from "../../../src/roles/trustee/session-cookie.ts";
 import { parseTrusteeSettings } from "../../../src/roles/trustee/settings.ts";
+import { publicDecisionId } from "../../../src/roles/trustee/store/decision-id.ts";
 import { idOf } from "./scratch.ts";
 
 const NOW = 1_800_000_000;

@@ -1,23 +1,20 @@
 import { formatBundle, type HighWater, type KeptSet, newestIssue, parseBundle } from "../../../tee/tdx/index.ts";
-import type { Ledger } from "./ledger.ts";
-import type { MacedTable } from "./maced-table.ts";
-import type { KeptCollateral } from "./store.ts";
+import type { KeptCollateral, StoreCore } from "./store.ts";
 
 /** Collateral and its high-water marks in authenticated tables; a row is what it says of itself, with the bundle as it was delivered. */
 export class StoredCollateral implements KeptCollateral {
-  readonly #setRows: MacedTable;
-  readonly #markRows: MacedTable;
-  readonly #ledger: Ledger;
+  readonly #core: StoreCore;
   readonly #sets: Rows<KeptSet>;
   readonly #marks: Rows<HighWater>;
 
-  constructor(sets: MacedTable, marks: MacedTable, ledger: Ledger) {
-    this.#setRows = sets;
-    this.#markRows = marks;
-    this.#ledger = ledger;
-    this.#sets = new Rows(sets, readSet);
+  constructor(core: StoreCore) {
+    this.#core = core;
+    this.#sets = new Rows(() => core.rows("collateral"), readSet);
     // Rows of the store are the program's own words: what others wrote does not pass the MAC.
-    this.#marks = new Rows(marks, (text) => JSON.parse(text) as HighWater);
+    this.#marks = new Rows(
+      () => core.rows("collateral_marks"),
+      (text) => JSON.parse(text) as HighWater,
+    );
   }
 
   async sets(): Promise<ReadonlyMap<string, KeptSet>> {
@@ -30,22 +27,15 @@ export class StoredCollateral implements KeptCollateral {
 
   async newestIssue(): Promise<number> {
     let newest = 0;
-    for (const mark of this.#marks.all().values()) newest = Math.max(newest, newestIssue(mark));
+    for (const mark of (await this.#marks.all()).values()) newest = Math.max(newest, newestIssue(mark));
     return newest;
   }
 
   async write({ marks = new Map(), sets = new Map(), removed = [] }: Parameters<KeptCollateral["write"]>[0]): Promise<void> {
-    this.#ledger.write(["collateral", "collateral_marks"], (version) => {
-      this.#markRows.insert(
-        [...marks].map(([key, mark]) => [key, JSON.stringify(mark)] as const),
-        version,
-      );
-      this.#setRows.insert(
-        [...sets].map(([key, set]) => [key, writeSet(set)] as const),
-        version,
-      );
-      for (const key of removed) this.#setRows.remove(key);
-    });
+    await this.#core.change(["collateral", "collateral_marks"], () => ({
+      collateral_marks: { put: [...marks].map(([key, mark]) => [key, JSON.stringify(mark)] as const) },
+      collateral: { put: [...sets].map(([key, set]) => [key, writeSet(set)] as const), remove: removed },
+    }));
   }
 }
 
@@ -60,18 +50,18 @@ function readSet(text: string): KeptSet {
 
 /** The values of a table's rows. Each row is read once; a write to any table makes new maps, but few new texts. */
 class Rows<T> {
-  readonly #table: MacedTable;
+  readonly #rows: () => Promise<ReadonlyMap<string, string>>;
   readonly #read: (text: string) => T;
   #texts: ReadonlyMap<string, string> = new Map();
   #values: ReadonlyMap<string, T> = new Map();
 
-  constructor(table: MacedTable, read: (text: string) => T) {
-    this.#table = table;
+  constructor(rows: () => Promise<ReadonlyMap<string, string>>, read: (text: string) => T) {
+    this.#rows = rows;
     this.#read = read;
   }
 
-  all(): ReadonlyMap<string, T> {
-    const texts = this.#table.all();
+  async all(): Promise<ReadonlyMap<string, T>> {
+    const texts = await this.#rows();
     if (texts !== this.#texts) {
       const before = { texts: this.#texts, values: this.#values };
       this.#values = new Map(

@@ -1,4 +1,12 @@
 export { lockData } from "./data-lock.ts";
 export { createMasterKey, masterKeyPath } from "./master-key.ts";
 export { createStore, openStore, type StoreContents, storeExists } from "./sqlite-store.ts";
-export type { Decision, ReferenceValue, Store, World } from "./store.ts";
+export {
+  type Decision,
+  type DecisionQuery,
+  type DecisionRecord,
+  type ReferenceValue,
+  ROOT_REALM,
+  type Store,
+  type World,
+} from "./store.ts";

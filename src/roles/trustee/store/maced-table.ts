@@ -47,11 +47,6 @@ export class MacedTable {
     return rows;
   }
 
-  /** Writes rows in one transaction. */
-  putAll(entries: Iterable<readonly [key: string, content: string]>): void {
-    this.#ledger.write([this.#name], (version) => this.insert(entries, version));
-  }
-
   /** Writes rows inside a transaction of the caller, who also updates the ledger. */
   insert(entries: Iterable<readonly [key: string, content: string]>, version: number): void {
     const statement = this.#database.prepare(`INSERT OR REPLACE INTO ${this.#name} (key, version, content, mac) VALUES (?, ?, ?, ?)`);
@@ -61,15 +56,13 @@ export class MacedTable {
     statement.finalize();
   }
 
-  /** @returns whether there was such a row */
-  delete(key: string): boolean {
-    if (!this.all().has(key)) return false;
-    this.#ledger.write([this.#name], () => this.remove(key));
-    return true;
+  /** Removes a row inside a transaction of the caller, who also updates the ledger. @returns whether there was one */
+  remove(key: string): boolean {
+    return this.#database.run(`DELETE FROM ${this.#name} WHERE key = ?`, [key]).changes > 0;
   }
 
-  /** Removes a row, where there is one, inside a transaction of the caller, who also updates the ledger. */
-  remove(key: string): void {
-    this.#database.run(`DELETE FROM ${this.#name} WHERE key = ?`, [key]);
+  /** @returns every row inside a transaction of the caller, who has checked the ledger */
+  current(): ReadonlyMap<string, string> {
+    return this.#read();
   }
 }

@@ -2,14 +2,17 @@ import { Database } from "bun:sqlite";
 import { CaiError } from "../../../system/index.ts";
 
 /** The version of the tables below. A store of another version is refused, never guessed at. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
 const FIRST_MACED_TABLES = ["policies", "reference_values", "administrators", "certificates", "marks"] as const;
 /** Tables that version 2 added. */
 const ADDED_MACED_TABLES = ["collateral", "collateral_marks"] as const;
 
+/** Tables that version 3 added. */
+const THIRD_MACED_TABLES = ["realms", "roles", "denials", "signers"] as const;
+
 /** Tables whose rows carry a MAC each: `key`, `version`, `content`, `mac`. */
-const MACED_TABLES = [...FIRST_MACED_TABLES, ...ADDED_MACED_TABLES] as const;
+const MACED_TABLES = [...FIRST_MACED_TABLES, ...ADDED_MACED_TABLES, ...THIRD_MACED_TABLES] as const;
 export type MacedTableName = (typeof MACED_TABLES)[number];
 
 /** Tables whose rows are sealed: `key`, `version`, `sealed`. */
@@ -39,7 +42,17 @@ const FIRST_STATEMENTS: readonly string[] = [
      subject TEXT, error TEXT, policy_hash TEXT, level TEXT, digest TEXT, client TEXT) STRICT`,
 ];
 /** What makes version 2 of version 1. */
-const ADDED_STATEMENTS: readonly string[] = [...ADDED_MACED_TABLES.map(macedTable), `PRAGMA user_version = ${SCHEMA_VERSION}`];
+const ADDED_STATEMENTS: readonly string[] = [...ADDED_MACED_TABLES.map(macedTable), "PRAGMA user_version = 2"];
+/** What makes version 3 of version 2. */
+const THIRD_STATEMENTS: readonly string[] = [
+  ...THIRD_MACED_TABLES.map(macedTable),
+  "ALTER TABLE decisions ADD COLUMN id TEXT",
+  "ALTER TABLE decisions ADD COLUMN realm TEXT",
+  "ALTER TABLE decisions ADD COLUMN detail TEXT",
+  "CREATE INDEX decisions_by_id ON decisions (id)",
+  "CREATE TABLE usage (key TEXT PRIMARY KEY, count INTEGER NOT NULL, last INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+  `PRAGMA user_version = ${SCHEMA_VERSION}`,
+];
 
 /** What the store of one version consists of. */
 export interface Schema {
@@ -54,6 +67,13 @@ export interface Schema {
 export const SCHEMA: Schema = {
   maced: MACED_TABLES,
   covered: COVERED_TABLES,
+  text: textOf([...FIRST_STATEMENTS, ...ADDED_STATEMENTS, ...THIRD_STATEMENTS]),
+};
+
+/** The schema of stores that were made before there were realms. */
+export const SECOND_SCHEMA: Schema = {
+  maced: [...FIRST_MACED_TABLES, ...ADDED_MACED_TABLES],
+  covered: ["store", ...FIRST_MACED_TABLES, ...ADDED_MACED_TABLES, ...SEALED_TABLES],
   text: textOf([...FIRST_STATEMENTS, ...ADDED_STATEMENTS]),
 };
 
@@ -66,15 +86,22 @@ export const FIRST_SCHEMA: Schema = {
 
 /** The tables that the head covers since version 2. */
 export const ADDED_TABLES: readonly CoveredTableName[] = ADDED_MACED_TABLES;
+/** The tables that the head covers since version 3. */
+export const THIRD_TABLES: readonly CoveredTableName[] = THIRD_MACED_TABLES;
 
 /** Makes the tables of a new store; to be called inside a transaction. */
 export function createSchema(database: Database): void {
-  for (const statement of [...FIRST_STATEMENTS, ...ADDED_STATEMENTS]) database.run(statement);
+  for (const statement of [...FIRST_STATEMENTS, ...ADDED_STATEMENTS, ...THIRD_STATEMENTS]) database.run(statement);
 }
 
-/** Makes the tables that a store of version 1 lacks; to be called inside a transaction. */
+/** Makes the tables that a store of version 1 lacks to be one of version 2; to be called inside a transaction. */
 export function addTables(database: Database): void {
   for (const statement of ADDED_STATEMENTS) database.run(statement);
+}
+
+/** Makes what a store of version 2 lacks; to be called inside a transaction. */
+export function addThirdTables(database: Database): void {
+  for (const statement of THIRD_STATEMENTS) database.run(statement);
 }
 
 /**
@@ -103,12 +130,12 @@ function textOf(statements: readonly string[]): () => string {
 }
 
 /** @returns the version of the store in a database; 0 where there is none, also where a crash left an empty one behind before `init` was done */
-export function schemaVersion(database: Database): 0 | 1 | typeof SCHEMA_VERSION {
+export function schemaVersion(database: Database): 0 | 1 | 2 | typeof SCHEMA_VERSION {
   const row = database.query<{ user_version: number }, []>("PRAGMA user_version").get();
   const found = row?.user_version ?? 0;
-  if (found === 0 || found === 1 || found === SCHEMA_VERSION) return found;
+  if (found === 0 || found === 1 || found === 2 || found === SCHEMA_VERSION) return found;
   throw new CaiError("store.schema-unknown", "the store was written by another version of cai", {
-    expected: `schema ${SCHEMA_VERSION} or 1`,
+    expected: `schema ${SCHEMA_VERSION}, 2 or 1`,
     got: `schema ${found}`,
   });
 }

@@ -3,6 +3,8 @@ import { CaiError } from "../../../system/index.ts";
 
 const IV_SIZE = 12;
 const TAG_SIZE = 16;
+/** How many bytes a sealed value is longer than the value. */
+export const SEAL_OVERHEAD = IV_SIZE + TAG_SIZE;
 
 /** Where a sealed or authenticated row stands. A row moved elsewhere, or an older one put back, no longer opens. */
 export interface Position {

@@ -1,8 +1,8 @@
 import type { Database } from "bun:sqlite";
 import { CaiError } from "../../../system/index.ts";
 import type { Ledger } from "./ledger.ts";
-import { seal, unseal } from "./seal.ts";
-import type { ResourceEntry, Resources } from "./store.ts";
+import { SEAL_OVERHEAD, seal, unseal } from "./seal.ts";
+import type { ResourceEntry, ResourceInfo, Resources } from "./store.ts";
 
 /** Secrets in SQLite: one sealed row a path. Plaintext is never written and never kept in memory. */
 export class SealedResources implements Resources {
@@ -49,8 +49,10 @@ export class SealedResources implements Resources {
     return this.#ledger.write(["resources"], () => this.#database.run("DELETE FROM resources WHERE key = ?", [path]).changes > 0);
   }
 
-  async list(): Promise<string[]> {
-    const keys = this.#database.query<{ key: string }, []>("SELECT key FROM resources ORDER BY key");
-    return this.#ledger.read(() => keys.all()).map((row) => row.key);
+  async list(): Promise<ResourceInfo[]> {
+    const rows = this.#database.query<ResourceInfo, []>(
+      `SELECT key AS path, length(sealed) - ${SEAL_OVERHEAD} AS size FROM resources ORDER BY key`,
+    );
+    return this.#ledger.read(() => rows.all());
   }
 }

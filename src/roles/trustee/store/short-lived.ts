@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { createHash } from "node:crypto";
-import type { Session, Sessions, SpentOnce } from "./store.ts";
+import type { Session, Sessions, SpentOnce, Usage } from "./store.ts";
 
 /** Session ids, nonces and token ids are looked up by their hash: who reads the database can use none of them (security.md I25). */
 function sha256(text: string): Uint8Array {
@@ -44,5 +44,30 @@ export class SqliteSpentOnce implements SpentOnce {
 
   async spend(value: string, expires: number): Promise<boolean> {
     return this.#insert.run(sha256(value), expires).changes === 1;
+  }
+}
+
+/** How often names were asked for, in SQLite. */
+export class SqliteUsage implements Usage {
+  readonly #database: Database;
+  readonly #add;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#add = database.prepare<null, [string, number, number]>(
+      `INSERT INTO usage (key, count, last) VALUES (?, ?, ?)
+         ON CONFLICT (key) DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last)`,
+    );
+  }
+
+  async add(counts: ReadonlyMap<string, number>, time: number): Promise<void> {
+    this.#database.transaction(() => {
+      for (const [key, count] of counts) this.#add.run(key, count, time);
+    })();
+  }
+
+  async all(): Promise<ReadonlyMap<string, { count: number; last: number }>> {
+    const rows = this.#database.query<{ key: string; count: number; last: number }, []>("SELECT key, count, last FROM usage").all();
+    return new Map(rows.map(({ key, count, last }) => [key, { count, last }] as const));
   }
 }

@@ -9,11 +9,23 @@ import { Ledger } from "./ledger.ts";
 import { MacedTable } from "./maced-table.ts";
 import { masterKeyPath, readMasterKey, type StoreKeys } from "./master-key.ts";
 import { StoredPolicies, StoredReferences } from "./policy-tables.ts";
-import { ADDED_TABLES, addTables, createSchema, FIRST_SCHEMA, schemaVersion } from "./schema.ts";
-import { checkRow, rowMac, seal, tampered, unseal } from "./seal.ts";
+import {
+  ADDED_TABLES,
+  addTables,
+  addThirdTables,
+  createSchema,
+  FIRST_SCHEMA,
+  type MacedTableName,
+  SCHEMA,
+  SECOND_SCHEMA,
+  schemaVersion,
+  THIRD_TABLES,
+} from "./schema.ts";
+import { checkRow, rowMac, seal, tampered } from "./seal.ts";
+import { SealedKeys } from "./sealed-keys.ts";
 import { SealedResources } from "./sealed-resources.ts";
-import { SqliteSessions, SqliteSpentOnce } from "./short-lived.ts";
-import type { OwnCertificateName, OwnKeyName, PolicyKind, Store, World } from "./store.ts";
+import { SqliteSessions, SqliteSpentOnce, SqliteUsage } from "./short-lived.ts";
+import type { PolicyKind, Store, StoreCore, World } from "./store.ts";
 
 /** What a new store holds from its first transaction on. */
 export interface StoreContents {
@@ -21,9 +33,9 @@ export interface StoreContents {
   /** seconds since 1970 */
   readonly created: number;
   /** PKCS#8 DER by name */
-  readonly privateKeys: Readonly<Record<OwnKeyName, Uint8Array>>;
+  readonly privateKeys: Readonly<Record<string, Uint8Array>>;
   /** DER by name */
-  readonly certificates: Readonly<Record<OwnCertificateName, Uint8Array>>;
+  readonly certificates: Readonly<Record<string, Uint8Array>>;
   /** SPKI PEM by name */
   readonly administrators: Readonly<Record<string, string>>;
   readonly policies: readonly { readonly kind: PolicyKind; readonly id: string; readonly text: string }[];
@@ -109,6 +121,7 @@ export function openStore(dataDir: string, servingFrom?: number): Store {
     if (version === 0) throw new CaiError("store.unreadable", `${databasePath(dataDir)} holds no store`);
     // The tables of a version before are checked whole, under that version's rules, in the transaction that adds to them.
     if (version === 1) new Ledger(database, keys.mac, FIRST_SCHEMA).write(ADDED_TABLES, () => addTables(database));
+    if (version === 1 || version === 2) new Ledger(database, keys.mac, SECOND_SCHEMA).write(THIRD_TABLES, () => addThirdTables(database));
     return assemble(database, keys, servingFrom);
   } catch (error) {
     database.close();
@@ -142,53 +155,53 @@ function storeContent(world: string, created: string): string {
 function assemble(database: Database, keys: StoreKeys, servingFrom: number | undefined): Store {
   const ledger = new Ledger(database, keys.mac);
   const { id, world } = ledger.read(() => readStoreRow(database, keys));
-  const table = (name: ConstructorParameters<typeof MacedTable>[3]) => new MacedTable(database, ledger, keys.mac, name);
-  const marks = table("marks");
-  const certificates = table("certificates");
-  const administrators = table("administrators");
-  const decisions = new DecisionLog(database, marks);
-  let epoch = Number(marks.all().get("epoch") ?? "0");
+  const tables = Object.fromEntries(SCHEMA.maced.map((name) => [name, new MacedTable(database, ledger, keys.mac, name)])) as Record<
+    MacedTableName,
+    MacedTable
+  >;
+  const mark = (name: string) => Number(tables.marks.all().get(name) ?? "0");
+  const setMark = (name: string, value: number) =>
+    ledger.write(["marks"], (version) => tables.marks.insert([[name, String(value)]], version));
+  const time = { get: () => mark("decision-time"), set: (value: number) => setMark("decision-time", value) };
+  const decisions = new DecisionLog(database, time, keys.decisionId);
+  let epoch = mark("epoch");
   if (servingFrom !== undefined) {
     epoch = Math.max(epoch + 1, servingFrom);
-    marks.putAll([["epoch", String(epoch)]]);
+    setMark("epoch", epoch);
   }
-  const ownKey = database.prepare<{ version: number; sealed: Uint8Array }, [string]>("SELECT version, sealed FROM own_keys WHERE key = ?");
   const removal = (table: "sessions" | "nonces" | "token_ids", key: "id" | "hash") =>
     database.prepare(`DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE expires <= ? LIMIT ${PRUNE_BATCH})`);
   const sessions = removal("sessions", "id");
   const spent = [removal("nonces", "hash"), removal("token_ids", "hash")];
 
-  return {
+  return withViews({
     id,
     world,
     epoch,
     nonceKey: keys.nonce,
     decisionIdKey: keys.decisionId,
+    async rows(table) {
+      return tables[table].all();
+    },
+    async change(names, decide) {
+      return ledger.write(names, (version) => {
+        const changes = decide(Object.fromEntries(names.map((name) => [name, tables[name].current()])) as never);
+        let removed = 0;
+        for (const name of names) {
+          const { put = [], remove = [] } = changes[name] ?? {};
+          for (const key of remove) if (tables[name].remove(key)) removed++;
+          tables[name].insert(put, version);
+        }
+        return removed;
+      });
+    },
     resources: new SealedResources(database, ledger, keys.seal, id),
-    policies: new StoredPolicies(table("policies")),
-    references: new StoredReferences(table("reference_values")),
-    collateral: new StoredCollateral(table("collateral"), table("collateral_marks"), ledger),
+    ownKeys: new SealedKeys(database, ledger, keys.seal, id),
     sessions: new SqliteSessions(database),
     nonces: new SqliteSpentOnce(database, "nonces"),
     tokenIds: new SqliteSpentOnce(database, "token_ids"),
     decisions,
-    administrators: {
-      async list() {
-        return [...administrators.all()].map(([name, publicKey]) => ({ name, publicKey }));
-      },
-    },
-    ownKeys: {
-      async privateKey(name) {
-        const row = ledger.read(() => ownKey.get(name));
-        if (row === null) throw tampered({ table: "own_keys", key: name });
-        return unseal(keys.seal, "cai/key/v1", id, { table: "own_keys", key: name, version: row.version }, row.sealed);
-      },
-      async certificate(name) {
-        const content = certificates.all().get(name);
-        if (content === undefined) throw tampered({ table: "certificates", key: name });
-        return Buffer.from(content, "base64");
-      },
-    },
+    usage: new SqliteUsage(database),
     async revision() {
       ledger.check();
       return ledger.revision;
@@ -204,7 +217,12 @@ function assemble(database: Database, keys: StoreKeys, servingFrom: number | und
     async close() {
       database.close();
     },
-  };
+  });
+}
+
+/** Gives the rows of a core their meaning. */
+function withViews(core: StoreCore): Store {
+  return { ...core, policies: new StoredPolicies(core), references: new StoredReferences(core), collateral: new StoredCollateral(core) };
 }
 
 function readStoreRow(database: Database, keys: StoreKeys): { id: string; world: World } {

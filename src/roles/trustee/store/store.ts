@@ -1,5 +1,9 @@
-import type { ErrorId, JsonValue } from "../../../system/index.ts";
+import type { ErrorId, JsonObject, JsonValue } from "../../../system/index.ts";
 import type { CollateralShelf } from "../../../tee/tdx/index.ts";
+import type { MacedTableName } from "./schema.ts";
+
+/** The realm that every path belongs to that no other realm's prefix covers. */
+export const ROOT_REALM = "";
 
 /** Whether a store may ever meet simulated platforms. Chosen at `init`, for ever (security.md I11). */
 export type World = "production" | "simulated";
@@ -22,19 +26,25 @@ export interface Resources {
   putAll(entries: readonly ResourceEntry[], replace: boolean): Promise<void>;
   /** @returns whether there was one */
   delete(path: string): Promise<boolean>;
-  /** @returns every path, sorted */
-  list(): Promise<string[]>;
+  /** @returns every path with the secret's size in bytes, sorted by path */
+  list(): Promise<ResourceInfo[]>;
+}
+
+export interface ResourceInfo {
+  readonly path: string;
+  /** bytes of the secret */
+  readonly size: number;
 }
 
 /** The two kinds of policies that a trustee holds: one grades evidence, one releases resources. */
 export type PolicyKind = "attestation" | "resource";
 
-/** Rego texts by kind and id. */
+/** Rego texts by realm, kind and id (security.md I21). */
 export interface Policies {
-  get(kind: PolicyKind, id: string): Promise<string | undefined>;
-  put(kind: PolicyKind, id: string, text: string): Promise<void>;
-  delete(kind: PolicyKind, id: string): Promise<boolean>;
-  list(kind: PolicyKind): Promise<{ readonly id: string; readonly text: string }[]>;
+  get(realm: string, kind: PolicyKind, id: string): Promise<string | undefined>;
+  put(realm: string, kind: PolicyKind, id: string, text: string): Promise<void>;
+  delete(realm: string, kind: PolicyKind, id: string): Promise<boolean>;
+  list(realm: string, kind: PolicyKind): Promise<{ readonly id: string; readonly text: string }[]>;
 }
 
 /** One reference value (trustee.md §7.2). */
@@ -48,11 +58,16 @@ export interface ReferenceValue {
 }
 
 export interface References {
-  /** Replaces the values of these names, all in one transaction. */
-  putAll(values: readonly ReferenceValue[]): Promise<void>;
-  delete(name: string): Promise<boolean>;
-  /** @returns every value, also expired ones, by name */
-  all(): Promise<ReadonlyMap<string, ReferenceValue>>;
+  /**
+   * Changes a realm's values in one transaction.
+   *
+   * @param decide  is given every value of the realm, also expired ones, by name, and says which to put instead; what it throws is thrown.
+   *                It may be called again, so it must do nothing else
+   */
+  update(realm: string, decide: (before: ReadonlyMap<string, ReferenceValue>) => readonly ReferenceValue[]): Promise<void>;
+  delete(realm: string, name: string): Promise<boolean>;
+  /** @returns every value of a realm, also expired ones, by name */
+  all(realm: string): Promise<ReadonlyMap<string, ReferenceValue>>;
 }
 
 /** Collateral and its high-water marks. */
@@ -91,8 +106,10 @@ export interface SpentOnce {
 export interface Decision {
   /** seconds since 1970 */
   readonly time: number;
-  readonly kind: "attest" | "release" | "admin";
+  readonly kind: "attest" | "release" | "appraise" | "admin";
   readonly outcome: "allowed" | "denied";
+  /** the realm whose administrators may read the record; default: the root */
+  readonly realm?: string;
   readonly tee?: string;
   /** the resource path, or the route of an admin call */
   readonly subject?: string;
@@ -102,35 +119,67 @@ export interface Decision {
   /** lower-case hex SHA-256 of what was judged: the evidence, the token, or the body */
   readonly digest?: string;
   readonly client?: string;
+  /** what else explains it to an administrator of the realm: JSON of at most 64 KiB */
+  readonly detail?: JsonObject;
+}
+
+/** Names one record: its running number for administrators, its public id for everybody else (security.md I27). */
+export interface DecisionRef {
+  readonly number: number;
+  readonly id: string;
+}
+
+export type DecisionRecord = Decision & DecisionRef;
+
+/** Which records are wanted, newest first. */
+export interface DecisionQuery {
+  /** only records below this number */
+  readonly before?: number;
+  readonly limit: number;
+  readonly realm?: string;
+  readonly kind?: Decision["kind"];
+  readonly outcome?: Decision["outcome"];
 }
 
 export interface Decisions {
-  /** @returns the decision's number: 1, 2, … */
-  append(decision: Decision): Promise<number>;
+  append(decision: Decision): Promise<DecisionRef>;
+  get(ref: { readonly number: number } | { readonly id: string }): Promise<DecisionRecord | undefined>;
+  /** Records without `detail`. */
+  list(query: DecisionQuery): Promise<DecisionRecord[]>;
 }
 
-/** Public keys that may write, by name; the value is the SPKI PEM. */
-interface Administrators {
-  list(): Promise<{ readonly name: string; readonly publicKey: string }[]>;
+/** How often policies asked for a name, and when last: informative, so neither authenticated nor durable to the last moment. */
+export interface Usage {
+  add(counts: ReadonlyMap<string, number>, time: number): Promise<void>;
+  all(): Promise<ReadonlyMap<string, { readonly count: number; readonly last: number }>>;
 }
 
-/** The private keys of the trustee itself, sealed, and the certificates that belong to them. */
-interface OwnKeys {
-  /** @returns PKCS#8 DER */
-  privateKey(name: OwnKeyName): Promise<Uint8Array>;
-  /** @returns DER */
-  certificate(name: OwnCertificateName): Promise<Uint8Array>;
+/** The private keys of the trustee itself, sealed: PKCS#8 DER by name. */
+export interface OwnKeys {
+  /** @returns the key, which the caller overwrites after use; undefined where there is none */
+  get(name: string): Promise<Uint8Array | undefined>;
+  put(name: string, key: Uint8Array): Promise<void>;
+  delete(name: string): Promise<boolean>;
+  names(): Promise<string[]>;
 }
 
-export type OwnKeyName = "identity" | "token-signer" | "token-ca";
-export type OwnCertificateName = "token-signer" | "token-ca";
+/** Rows to write to a table of texts, and rows to remove. */
+export interface RowChange {
+  readonly put?: Iterable<readonly [key: string, content: string]>;
+  readonly remove?: Iterable<string>;
+}
+
+export type RowsOf<Table extends MacedTableName> = { readonly [name in Table]: ReadonlyMap<string, string> };
+export type Changes<Table extends MacedTableName> = { readonly [name in Table]?: RowChange };
 
 /**
- * Everything that a trustee remembers. All methods are asynchronous, so that a database server can stand behind them.
+ * What a database does for a trustee: authenticated tables of texts, sealed tables, short-lived rows and records. All methods are
+ * asynchronous, so that a database server can stand behind them.
  *
- * Every method may throw CaiError `store.record-tampered`: a row is not as this program wrote it.
+ * Every method may throw CaiError `store.record-tampered`: a row is not as this program wrote it; and `store.unavailable`: the database does
+ * not answer now, and may again.
  */
-export interface Store {
+export interface StoreCore {
   /** random, chosen at `init` */
   readonly id: string;
   readonly world: World;
@@ -139,18 +188,24 @@ export interface Store {
   /** the key of the nonces' MAC, and of public decision ids */
   readonly nonceKey: Uint8Array;
   readonly decisionIdKey: Uint8Array;
+  /** @returns every row's content by its key, in the order of the keys; the same map object until something changes */
+  rows(table: MacedTableName): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Changes authenticated tables in one durable transaction.
+   *
+   * @param tables  those that `decide` is given and may change
+   * @param decide  is given their rows as they are in that transaction; what it throws is thrown. It may be called again, so it must do nothing else
+   * @returns how many rows were removed
+   */
+  change<Table extends MacedTableName>(tables: readonly Table[], decide: (rows: RowsOf<Table>) => Changes<Table>): Promise<number>;
   readonly resources: Resources;
-  readonly policies: Policies;
-  readonly references: References;
-  /** what the manufacturer says about platforms, and how new it was at the newest (security.md I14) */
-  readonly collateral: KeptCollateral;
+  readonly ownKeys: OwnKeys;
   readonly sessions: Sessions;
   readonly nonces: SpentOnce;
   readonly tokenIds: SpentOnce;
   readonly decisions: Decisions;
-  readonly administrators: Administrators;
-  readonly ownKeys: OwnKeys;
-  /** @returns a number that changes whenever a policy or reference value may have changed */
+  readonly usage: Usage;
+  /** @returns a number that changes whenever a row of an authenticated table may have changed */
   revision(): Promise<number>;
   /** the highest time at which a decision was recorded, or 0 (security.md I15) */
   lastTime(): Promise<number>;
@@ -162,4 +217,12 @@ export interface Store {
    */
   prune(now: number, spentUntil: number): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Everything that a trustee remembers: the core, and what the rows of its tables mean. */
+export interface Store extends StoreCore {
+  readonly policies: Policies;
+  readonly references: References;
+  /** what the manufacturer says about platforms, and how new it was at the newest (security.md I14) */
+  readonly collateral: KeptCollateral;
 }

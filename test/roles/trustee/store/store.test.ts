@@ -8,7 +8,7 @@ import { lockData, masterKeyPath, openStore, type Store } from "../../../../src/
 import { Ledger } from "../../../../src/roles/trustee/store/ledger.ts";
 import { MacedTable } from "../../../../src/roles/trustee/store/maced-table.ts";
 import { readMasterKey } from "../../../../src/roles/trustee/store/master-key.ts";
-import { ADDED_TABLES, SCHEMA } from "../../../../src/roles/trustee/store/schema.ts";
+import { ADDED_TABLES, SCHEMA, THIRD_TABLES } from "../../../../src/roles/trustee/store/schema.ts";
 import { idOf, scratchData } from "../scratch.ts";
 
 const TAMPERED = "store.record-tampered";
@@ -54,7 +54,7 @@ async function fill(): Promise<void> {
       ],
       false,
     );
-    await store.references.putAll([
+    await store.references.update("", () => [
       { name: "tdx.mr_td", expires: NOW, kind: "hashes", value: ["aa"] },
       { name: "tdx.rtmr_0", expires: NOW, kind: "hashes", value: ["bb"] },
     ]);
@@ -68,17 +68,20 @@ describe("the store", () => {
     await withStore(async (store) => {
       expect(store.world).toBe("simulated");
       expect(text(await store.resources.get("a/b/c"))).toBe("one");
-      expect(await store.resources.list()).toEqual(["a/b/c", "a/b/d"]);
-      expect((await store.references.all()).get("tdx.mr_td")?.value).toEqual(["aa"]);
-      expect((await store.policies.list("resource")).map(({ id }) => id)).toEqual(["default"]);
+      expect(await store.resources.list()).toEqual([
+        { path: "a/b/c", size: 3 },
+        { path: "a/b/d", size: 3 },
+      ]);
+      expect((await store.references.all("")).get("tdx.mr_td")?.value).toEqual(["aa"]);
+      expect((await store.policies.list("", "resource")).map(({ id }) => id)).toEqual(["default"]);
       expect(await store.lastTime()).toBe(NOW);
       expect(await store.resources.delete("a/b/c")).toBe(true);
       expect(await store.resources.delete("a/b/c")).toBe(false);
       expect(await store.resources.get("a/b/c")).toBeUndefined();
-      expect(await store.references.delete("tdx.mr_td")).toBe(true);
-      expect(await store.references.delete("tdx.mr_td")).toBe(false);
+      expect(await store.references.delete("", "tdx.mr_td")).toBe(true);
+      expect(await store.references.delete("", "tdx.mr_td")).toBe(false);
     });
-    await withStore(async (store) => expect(await store.resources.list()).toEqual(["a/b/d"]));
+    await withStore(async (store) => expect(await store.resources.list()).toEqual([{ path: "a/b/d", size: 3 }]));
   });
 
   test("stores several resources whole or not at all", async () => {
@@ -208,7 +211,7 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
   test("a table was put back as it was before", async () => {
     await fill();
     sql("CREATE TABLE side.before AS SELECT * FROM reference_values");
-    await withStore((store) => store.references.putAll([{ name: "tdx.mr_td", expires: NOW, kind: "hashes", value: ["cc"] }]));
+    await withStore((store) => store.references.update("", () => [{ name: "tdx.mr_td", expires: NOW, kind: "hashes", value: ["cc"] }]));
     sql("DELETE FROM reference_values", "INSERT INTO reference_values SELECT * FROM side.before");
     expect(await idOf(() => openStore(dataDir))).toBe(TAMPERED);
   });
@@ -233,7 +236,7 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
     });
     sql("UPDATE own_keys SET sealed = zeroblob(60) WHERE key = 'token-signer'", "UPDATE resources SET sealed = x'00'");
     await withStore(async (store) => {
-      expect(await idOf(() => store.ownKeys.privateKey("token-signer"))).toBe(TAMPERED);
+      expect(await idOf(() => store.ownKeys.get("token-signer"))).toBe(TAMPERED);
       expect(await idOf(() => store.resources.get("a/b/c"))).toBe(TAMPERED);
     });
   });
@@ -241,11 +244,11 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
   test("while it is open, the next call notices, and so does every later one", async () => {
     await fill();
     await withStore(async (store) => {
-      expect(await store.policies.get("resource", "default")).toContain("package policy");
+      expect(await store.policies.get("", "resource", "default")).toContain("package policy");
       sql("UPDATE policies SET content = 'package policy\nallow := true' WHERE key = 'resource/default'");
-      for (let i = 0; i < 2; i++) expect(await idOf(() => store.policies.get("resource", "default"))).toBe(TAMPERED);
+      for (let i = 0; i < 2; i++) expect(await idOf(() => store.policies.get("", "resource", "default"))).toBe(TAMPERED);
       sql("DELETE FROM reference_values WHERE key = 'tdx.mr_td'");
-      expect(await idOf(() => store.references.all())).toBe(TAMPERED);
+      expect(await idOf(() => store.references.all(""))).toBe(TAMPERED);
       expect(await idOf(() => store.resources.putAll([{ path: "x/y/z", value: bytes("v") }], false))).toBe(TAMPERED);
     });
   });
@@ -253,17 +256,17 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
   test("a trigger that keeps an old policy in force is noticed by the write that it would swallow", async () => {
     await withStore(async (store) => {
       sql("CREATE TRIGGER keep BEFORE INSERT ON policies BEGIN SELECT RAISE(IGNORE); END");
-      expect(await idOf(() => store.policies.put("resource", "default", "package policy\nallow := false\n"))).toBe(TAMPERED);
+      expect(await idOf(() => store.policies.put("", "resource", "default", "package policy\nallow := false\n"))).toBe(TAMPERED);
       sql("DROP TRIGGER keep");
-      await store.policies.put("resource", "default", "package policy\nallow := false\n");
-      expect(await store.policies.get("resource", "default")).toBe("package policy\nallow := false\n");
+      await store.policies.put("", "resource", "default", "package policy\nallow := false\n");
+      expect(await store.policies.get("", "resource", "default")).toBe("package policy\nallow := false\n");
     });
   });
 
   test("an old row that is put back between the check and the reading is not what is read", async () => {
-    await withStore((store) => store.policies.put("resource", "default", "old"));
+    await withStore((store) => store.policies.put("", "resource", "default", "old"));
     sql("CREATE TABLE side.before AS SELECT * FROM policies");
-    await withStore((store) => store.policies.put("resource", "default", "new"));
+    await withStore((store) => store.policies.put("", "resource", "default", "new"));
     sql("CREATE TABLE side.after AS SELECT * FROM policies");
     const swap = (from: string) => sql("DELETE FROM policies", `INSERT INTO policies SELECT * FROM side.${from}`);
     const database = new Database(join(dataDir, "trustee.db"), { strict: true });
@@ -287,7 +290,7 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
     } finally {
       database.close();
     }
-    await withStore(async (store) => expect(await store.policies.get("resource", "default")).toBe("new"));
+    await withStore(async (store) => expect(await store.policies.get("", "resource", "default")).toBe("new"));
   });
 
   test("a whole older state that is put back while it is open is noticed, and mended by the newer one", async () => {
@@ -295,14 +298,14 @@ describe("a store that somebody else wrote to does not open (I25)", () => {
     const back = (name: string) =>
       COVERED.flatMap((table) => [`DELETE FROM main.${table}`, `INSERT INTO main.${table} SELECT * FROM side.${name}_${table}`]);
     await withStore(async (store) => {
-      await store.policies.put("resource", "default", "old");
+      await store.policies.put("", "resource", "default", "old");
       sql(...copy("older"));
-      await store.policies.put("resource", "default", "new");
+      await store.policies.put("", "resource", "default", "new");
       sql(...copy("newer"));
       sql("BEGIN", ...back("older"), "COMMIT");
-      expect(await idOf(() => store.policies.get("resource", "default"))).toBe(TAMPERED);
+      expect(await idOf(() => store.policies.get("", "resource", "default"))).toBe(TAMPERED);
       sql("BEGIN", ...back("newer"), "COMMIT");
-      expect(await store.policies.get("resource", "default")).toBe("new");
+      expect(await store.policies.get("", "resource", "default")).toBe("new");
     });
   });
 
@@ -414,7 +417,10 @@ describe("a store of the version before collateral was kept", () => {
     const database = new Database(join(dataDir, "trustee.db"));
     const { content } = database.query<{ content: string }, []>("SELECT content FROM head").get()!;
     const head = JSON.parse(content) as { version: number; tables: Record<string, unknown> };
-    for (const table of ADDED_TABLES) {
+    database.run("DROP INDEX decisions_by_id");
+    database.run("DROP TABLE usage");
+    for (const column of ["detail", "realm", "id"]) database.run(`ALTER TABLE decisions DROP COLUMN ${column}`);
+    for (const table of [...ADDED_TABLES, ...THIRD_TABLES]) {
       database.run(`DROP TABLE ${table}`);
       delete head.tables[table];
     }

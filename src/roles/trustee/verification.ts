@@ -1,0 +1,54 @@
+import { CaiError, type JsonObject, type JsonValue } from "../../system/index.ts";
+import type { Claims, TrustAnchor, Verifier } from "../../tee/index.ts";
+
+/** What verification works with. */
+export interface VerificationParts {
+  readonly verifiers: ReadonlyMap<string, Verifier>;
+  readonly anchors: readonly TrustAnchor[];
+}
+
+/** One piece of evidence, and what it must be bound to. */
+export interface EvidenceToVerify {
+  /** the platform's name in the protocol */
+  readonly tee: string;
+  readonly evidence: JsonValue;
+  /** 64 bytes, computed here from the hashed data, never taken from the evidence */
+  readonly reportData: Uint8Array;
+  /** the digest of the init data, where there are any */
+  readonly initData?: Uint8Array;
+  /** the data whose hash the report data is */
+  readonly runtimeDataClaims: JsonValue;
+  readonly initDataClaims: JsonObject | null;
+}
+
+/** One piece of evidence after everything about it was verified. */
+export interface VerifiedEvidence {
+  readonly claims: Claims;
+  readonly runtimeDataClaims: JsonValue;
+  readonly initDataClaims: JsonObject | null;
+}
+
+/**
+ * Verifies all pieces of evidence of one attestation; one that fails fails all.
+ *
+ * @throws CaiError `kbs.tee-unsupported`, and what the platforms' verifiers throw
+ */
+export async function verifyEvidence(
+  { verifiers, anchors }: VerificationParts,
+  pieces: readonly EvidenceToVerify[],
+  now: number,
+): Promise<VerifiedEvidence[]> {
+  return Promise.all(
+    pieces.map(async ({ tee, evidence, reportData, initData, runtimeDataClaims, initDataClaims }) => {
+      const verifier = verifiers.get(tee);
+      if (verifier === undefined) throw unsupportedTee(tee);
+      const claims = await verifier.verify(evidence, { reportData, ...(initData && { initData }) }, anchors, now);
+      return { claims, runtimeDataClaims, initDataClaims };
+    }),
+  );
+}
+
+/** @returns the error for a platform that this trustee does not verify */
+export function unsupportedTee(tee: string): CaiError {
+  return new CaiError("kbs.tee-unsupported", `this trustee cannot verify ${tee}`, { got: tee });
+}
