@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { CaiError } from "../../system/index.ts";
-import { type TrustAnchor, VerifierPool } from "../../tee/index.ts";
+import { type TrustAnchor, type Verifier, VerifierPool } from "../../tee/index.ts";
+import { sampleDeviceVerifier, sampleVerifier } from "../../tee/sample/index.ts";
 import { builtInAnchors, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication } from "./application.ts";
@@ -41,7 +42,8 @@ export interface Trustee {
 /**
  * Opens a trustee. A data directory without a store becomes a production one, as `initTrustee` makes it.
  *
- * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.collateral-unreadable`,
+ * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.simulated-evidence`,
+ *   `trustee.collateral-unreadable`,
  *   `cli.setting-invalid`, `store.…`, and what {@link initTrustee} throws
  */
 export async function createTrustee({
@@ -54,14 +56,14 @@ export async function createTrustee({
   const dataDir = resolve(settings.dataDir);
   const simulatedAnchors = settings.trustAnchors.map(readAnchor);
   if (!storeExists(dataDir)) {
-    requireProductionAnchors(simulatedAnchors);
+    requireProduction(simulatedAnchors, settings.acceptSample);
     await initTrustee({ dataDir, simulated: false, clock });
   }
   const lock = lockData(dataDir);
   let store: Store | undefined;
   try {
     store = openStore(dataDir, clock());
-    if (store.world === "production") requireProductionAnchors(simulatedAnchors);
+    if (store.world === "production") requireProduction(simulatedAnchors, settings.acceptSample);
     const keys = await loadTrusteeKeys(store);
     const anchors = [...builtInAnchors(), ...simulatedAnchors];
     const collateral = openCollateral(settings, { store, anchors, verified: new VerificationCache(), logger, clock, surroundings });
@@ -70,12 +72,14 @@ export async function createTrustee({
       workers: settings.verifyWorkers,
       waiting: MAX_ATTESTS,
     });
-    const { verifiers } = pool;
+    const samples = settings.acceptSample ? [sampleVerifier, sampleDeviceVerifier] : [];
+    if (settings.acceptSample) logger.warn("sample evidence is accepted: it proves nothing, and whoever asks can make it up");
+    const verifiers = new Map<string, Verifier>([...pool.verifiers, ...samples.map((verifier) => [verifier.tee, verifier] as const)]);
     const recorder = new Recorder(store, logger);
     const routes = routerTable({
       store,
       keys,
-      handshakes: new Handshakes(new Nonces(store.nonceKey, keys.tid, store.epoch), store, keys.tid, [...verifiers.keys()]),
+      handshakes: new Handshakes(new Nonces(store.nonceKey, keys.tid, store.epoch), store, keys.tid, handshakeTees(verifiers)),
       verifiers,
       anchors,
       collateral: collateral.cache,
@@ -145,7 +149,20 @@ function readAnchor(path: string): TrustAnchor {
   return loadAnchors(bytes, true);
 }
 
-function requireProductionAnchors(simulated: readonly TrustAnchor[]): void {
+/**
+ * The platforms that a session may be opened for. Gateways of the openanolis family take a trustee for healthy only where it opens one for `sample`
+ * (trustee.md §8.1): the challenge gives nothing away, and attest refuses the evidence of a platform that has no verifier.
+ */
+function handshakeTees(verifiers: ReadonlyMap<string, Verifier>): string[] {
+  return [...new Set([...verifiers.keys(), "sample"])];
+}
+
+function requireProduction(simulated: readonly TrustAnchor[], acceptSample: boolean): void {
+  if (acceptSample) {
+    throw new CaiError("trustee.simulated-evidence", "a production trustee was told to take sample evidence", {
+      hint: "Leave --accept-sample out, or make a simulated trustee with `cai trustee init --simulated`.",
+    });
+  }
   if (simulated.length === 0) return;
   throw new CaiError("trustee.simulated-anchor", "a production trustee was given the trust anchor of a simulated platform", {
     hint: "Leave the anchor out, or make a simulated trustee with `cai trustee init --simulated`.",
