@@ -19,8 +19,8 @@ export const storeErrors = {
   },
   "store.master-key-missing": {
     exit: 2,
-    cause: "The store's master key, the file beside the data directory that ends in .master, cannot be read.",
-    remedy: "Put it back. Without it nothing in the store can be opened.",
+    cause: "The store's master key, or the file or credential that holds it or its passphrase, cannot be read.",
+    remedy: "Put it back, or say where it is (--master-key). Without it nothing in the store can be opened.",
   },
   "store.master-key-exposed": {
     exit: 2,
@@ -28,4 +28,19 @@ export const storeErrors = {
     remedy: "Make it yours and chmod 600 it, and consider its content known.",
   },
   "store.master-key-invalid": { exit: 2, cause: "The master key file is damaged.", remedy: "Restore it from where it is kept safe." },
+  "store.master-key-wrong": {
+    exit: 2,
+    cause: "The passphrase is not the one that the store or the backup was closed with.",
+    remedy: "Give the right one; nothing else opens it.",
+  },
+  "store.passphrase-missing": {
+    exit: 2,
+    cause: "A passphrase is wanted and none was given: there is no terminal to ask at, or the two that were typed differ.",
+    remedy: "Start it on a terminal, or name a file of mode 0600 or a systemd credential.",
+  },
+  "store.passphrase-weak": {
+    exit: 2,
+    cause: "The new passphrase is too short to withstand guessing.",
+    remedy: "Take several random words, at least 12 bytes.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;
