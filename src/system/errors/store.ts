@@ -43,4 +43,29 @@ export const storeErrors = {
     cause: "The new passphrase is too short to withstand guessing.",
     remedy: "Take several random words, at least 12 bytes.",
   },
+  "store.backup-unknown": {
+    exit: 2,
+    cause: "The file is no backup of a trustee, or one of another version.",
+    remedy: "Give a file that `cai trustee backup` wrote.",
+  },
+  "store.backup-key-wrong": {
+    exit: 2,
+    cause: "The backup was sealed with another key than the one that is given, or its header was changed.",
+    remedy: "Give the master key that the trustee had when the backup was made, or the backup's own passphrase (--backup-key).",
+  },
+  "store.backup-truncated": {
+    exit: 3,
+    cause: "The backup ends before its end: it was copied in part, or written in part.",
+    remedy: "Copy it again, or take another backup. Nothing was restored.",
+  },
+  "store.backup-tampered": {
+    exit: 3,
+    cause: "The backup is not as it was written: a part of it was changed, moved, dropped or added.",
+    remedy: "Take another copy or another backup. Nothing was restored.",
+  },
+  "store.not-empty": {
+    exit: 2,
+    cause: "A backup is restored into a place that holds a trustee already.",
+    remedy: "Restore into a new data directory and an empty database.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;
