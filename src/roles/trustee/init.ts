@@ -3,12 +3,12 @@ import { closeSync, constants, fsyncSync, lstatSync, mkdirSync, openSync, readFi
 import { join, resolve } from "node:path";
 import { templates } from "../../policy/index.ts";
 import { CaiError } from "../../system/index.ts";
+import { type DataPlace, masterKeyForm, openData } from "./data.ts";
 import { generateTrusteeKeys, loadTrusteeKeys } from "./identity.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
-import { createMasterKey, createStore, lockData, masterKeyPath, openStore, storeExists, type World } from "./store/index.ts";
+import { createStore, describeMasterKey, lockData, makeMasterKey, type StoreKeys, storeExists, type World } from "./store/index.ts";
 
-export interface InitRequest {
-  readonly dataDir: string;
+export interface InitRequest extends DataPlace {
   /** the world of a new store; an existing one must be of it */
   readonly simulated: boolean;
   /** seconds since 1970; default: the machine's clock */
@@ -21,7 +21,8 @@ export interface InitResult {
   readonly world: World;
   /** where the admin's private key was written, PKCS#8 PEM, mode 0600; the owner may have moved it since */
   readonly adminKeyPath: string;
-  readonly masterKeyPath: string;
+  /** where the master key is, for people */
+  readonly masterKey: string;
   /** false where the store was there already and nothing was written */
   readonly created: boolean;
 }
@@ -33,13 +34,14 @@ export interface InitResult {
  *
  * @throws CaiError `trustee.world-mismatch`, `trustee.data-in-use`, `trustee.data-unusable`, `store.…`
  */
-export async function initTrustee({ dataDir, simulated, clock = wallClock }: InitRequest): Promise<InitResult> {
-  const directory = resolve(dataDir);
+export async function initTrustee({ simulated, clock = wallClock, ...place }: InitRequest): Promise<InitResult> {
+  const form = masterKeyForm(place);
+  const directory = resolve(place.dataDir);
   prepareDirectory(directory);
   const world: World = simulated ? "simulated" : "production";
   const created = !storeExists(directory);
-  if (created) createData(directory, world, clock());
-  const store = openStore(directory);
+  if (created) await createData(directory, world, clock(), () => makeMasterKey(form, place.keySurroundings ?? {}));
+  const { store } = await openData(place);
   try {
     if (store.world !== world) {
       throw new CaiError("trustee.world-mismatch", `${directory} is a store of the ${store.world} world, for ever`, {
@@ -48,7 +50,7 @@ export async function initTrustee({ dataDir, simulated, clock = wallClock }: Ini
       });
     }
     const { tid } = await loadTrusteeKeys(store);
-    return { tid, world, adminKeyPath: join(directory, "admin.key"), masterKeyPath: masterKeyPath(directory), created };
+    return { tid, world, adminKeyPath: join(directory, "admin.key"), masterKey: describeMasterKey(form), created };
   } finally {
     await store.close();
   }
@@ -72,11 +74,11 @@ function prepareDirectory(directory: string): void {
   }
 }
 
-function createData(directory: string, world: World, now: number): void {
+async function createData(directory: string, world: World, now: number, makeKeys: () => Promise<StoreKeys>): Promise<void> {
   const lock = lockData(directory);
   try {
     if (storeExists(directory)) return;
-    const keys = createMasterKey(masterKeyPath(directory));
+    const keys = await makeKeys();
     const publicKey = adminPublicKey(directory);
     createStore(directory, keys, {
       world,

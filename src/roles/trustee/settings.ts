@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 import type { CollateralSurroundings } from "./collateral.ts";
+import type { KeySurroundings } from "./store/index.ts";
 
 /** The longest grace for expired collateral, seconds: 30 days (security.md §4, F3). */
 const MAX_COLLATERAL_GRACE = 30 * 86_400;
@@ -12,6 +13,8 @@ export const MAX_VERIFY_WORKERS = 64;
 /** What may be set of a trustee. */
 export const trusteeSettingsSchema = z.strictObject({
   dataDir: z.string().min(1),
+  /** where the store's master key is: `file:PATH`, `credential:NAME`, `passphrase[:FILE]`; default: what is there */
+  masterKey: z.string().min(1).max(4096).optional(),
   /** a name or address; without brackets around IPv6 */
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes a free one */
@@ -51,6 +54,8 @@ export type TrusteeSettings = z.input<typeof trusteeSettingsSchema> & {
   readonly clock?: () => number;
   /** what collateral is fetched with, and what says where from; default: this machine's */
   readonly surroundings?: CollateralSurroundings;
+  /** what of the process a master key may come from; default: nothing */
+  readonly keySurroundings?: KeySurroundings;
 };
 
 /** @throws CaiError `cli.setting-invalid`, naming the setting; `trustee.tls-required` */

@@ -9,6 +9,7 @@ import { createApplication } from "./application.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { forgetExpired } from "./clock.ts";
 import { localSurroundings, openCollateral } from "./collateral.ts";
+import { openData } from "./data.ts";
 import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
@@ -18,7 +19,7 @@ import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
 import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
-import { lockData, openStore, type Store, storeExists, type World } from "./store/index.ts";
+import { lockData, type Store, storeExists, type World } from "./store/index.ts";
 
 /** How often expired rows are removed, milliseconds. */
 const PRUNE_EVERY_MS = 1000;
@@ -50,19 +51,21 @@ export async function createTrustee({
   logger,
   clock = wallClock,
   surroundings = localSurroundings(),
+  keySurroundings,
   ...rest
 }: TrusteeSettings): Promise<Trustee> {
   const settings = parseTrusteeSettings(rest);
   const dataDir = resolve(settings.dataDir);
+  const place = { dataDir, masterKey: settings.masterKey, keySurroundings };
   const simulatedAnchors = settings.trustAnchors.map(readAnchor);
   if (!storeExists(dataDir)) {
     requireProduction(simulatedAnchors, settings.acceptSample);
-    await initTrustee({ dataDir, simulated: false, clock });
+    await initTrustee({ ...place, simulated: false, clock });
   }
   const lock = lockData(dataDir);
   let store: Store | undefined;
   try {
-    store = openStore(dataDir, clock());
+    ({ store } = await openData(place, { servingFrom: clock(), settle: true }));
     if (store.world === "production") requireProduction(simulatedAnchors, settings.acceptSample);
     const keys = await loadTrusteeKeys(store);
     const anchors = [...builtInAnchors(), ...simulatedAnchors];

@@ -19,8 +19,8 @@ export const storeErrors = {
   },
   "store.master-key-missing": {
     exit: 2,
-    cause: "The store's master key, the file beside the data directory that ends in .master, cannot be read.",
-    remedy: "Put it back. Without it nothing in the store can be opened.",
+    cause: "The store's master key, or the file or credential that holds it or its passphrase, cannot be read.",
+    remedy: "Put it back, or say where it is (--master-key). Without it nothing in the store can be opened.",
   },
   "store.master-key-exposed": {
     exit: 2,
@@ -28,4 +28,44 @@ export const storeErrors = {
     remedy: "Make it yours and chmod 600 it, and consider its content known.",
   },
   "store.master-key-invalid": { exit: 2, cause: "The master key file is damaged.", remedy: "Restore it from where it is kept safe." },
+  "store.master-key-wrong": {
+    exit: 2,
+    cause: "The passphrase is not the one that the store or the backup was closed with.",
+    remedy: "Give the right one; nothing else opens it.",
+  },
+  "store.passphrase-missing": {
+    exit: 2,
+    cause: "A passphrase is wanted and none was given: there is no terminal to ask at, or the two that were typed differ.",
+    remedy: "Start it on a terminal, or name a file of mode 0600 or a systemd credential.",
+  },
+  "store.passphrase-weak": {
+    exit: 2,
+    cause: "The new passphrase is too short to withstand guessing.",
+    remedy: "Take several random words, at least 12 bytes.",
+  },
+  "store.backup-unknown": {
+    exit: 2,
+    cause: "The file is no backup of a trustee, or one of another version.",
+    remedy: "Give a file that `cai trustee backup` wrote.",
+  },
+  "store.backup-key-wrong": {
+    exit: 2,
+    cause: "The backup was sealed with another key than the one that is given, or its header was changed.",
+    remedy: "Give the master key that the trustee had when the backup was made, or the backup's own passphrase (--backup-key).",
+  },
+  "store.backup-truncated": {
+    exit: 3,
+    cause: "The backup ends before its end: it was copied in part, or written in part.",
+    remedy: "Copy it again, or take another backup. Nothing was restored.",
+  },
+  "store.backup-tampered": {
+    exit: 3,
+    cause: "The backup is not as it was written: a part of it was changed, moved, dropped or added.",
+    remedy: "Take another copy or another backup. Nothing was restored.",
+  },
+  "store.not-empty": {
+    exit: 2,
+    cause: "A backup is restored into a place that holds a trustee already.",
+    remedy: "Restore into a new data directory and an empty database.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;

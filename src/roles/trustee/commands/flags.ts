@@ -9,9 +9,17 @@ export const DATA_FLAG = {
   about: "the trustee's data; its master key lies beside it as DIR.master",
 } as const satisfies FlagSpec;
 
+export const MASTER_KEY_FLAG = {
+  kind: "text",
+  value: "WHERE",
+  about:
+    "the store's master key: file:PATH, credential:NAME (systemd), passphrase, passphrase:FILE or passphrase:credential:NAME; by default the credential cai-master-key where there is one, else DIR.master",
+} as const satisfies FlagSpec;
+
 /** The settings of a running trustee: flags of `serve`, keys of `trustee.toml`, lines of `config`. */
 export const SERVE_FLAGS = {
   data: DATA_FLAG,
+  "master-key": MASTER_KEY_FLAG,
   listen: { kind: "text", value: "HOST:PORT", default: "127.0.0.1:8080", about: "where to listen; port 0 takes a free one" },
   "tls-cert": { kind: "text", value: "FILE", about: "certificate chain (PEM) for HTTPS" },
   "tls-key": { kind: "text", value: "FILE", about: "its private key (PEM)" },

@@ -2,6 +2,7 @@ import { CaiError, defineVerb, hardenProcess, readTextFile } from "../../../syst
 import { parseCollateralUpdate } from "../../../tee/tdx/index.ts";
 import { createTrustee } from "../index.ts";
 import { SERVE_FLAGS, settingsFile } from "./flags.ts";
+import { keySurroundings } from "./key-surroundings.ts";
 
 export default defineVerb({
   path: "trustee serve",
@@ -28,6 +29,8 @@ export default defineVerb({
     hardenProcess();
     const trustee = await createTrustee({
       dataDir: flags.data,
+      ...(flags["master-key"] !== undefined && { masterKey: flags["master-key"] }),
+      keySurroundings: keySurroundings(),
       host,
       port,
       ...tlsOf(flags["tls-cert"], flags["tls-key"]),

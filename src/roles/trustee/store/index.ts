@@ -1,5 +1,14 @@
 export { lockData } from "./data-lock.ts";
-export { createMasterKey, masterKeyPath } from "./master-key.ts";
+export { masterKeyPath, type StoreKeys } from "./master-key.ts";
+export {
+  describeMasterKey,
+  type KeySurroundings,
+  type MasterKeyForm,
+  makeMasterKey,
+  openMasterKeys,
+  parseMasterKeyForm,
+  settleMasterKey,
+} from "./master-key-form.ts";
 export { createStore, openStore, type StoreContents, storeExists } from "./sqlite-store.ts";
 export {
   type Decision,

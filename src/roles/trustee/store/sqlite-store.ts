@@ -111,10 +111,10 @@ export function createStore(dataDir: string, keys: StoreKeys, contents: StoreCon
  * @param servingFrom  seconds since 1970, where nonces will be given out from then on. The epoch then grows to at least this, so that no
  *                     nonce from before this start is taken again: neither where the record that it was spent was lost, nor where the
  *                     database was restored from a copy
- * @throws CaiError `store.record-tampered`, `store.schema-unknown`, `store.unreadable`, `store.master-key-…`
+ * @param keys         default: those of the master key file beside the data
+ * @throws CaiError `store.record-tampered` (also for other keys than the store's), `store.schema-unknown`, `store.unreadable`
  */
-export function openStore(dataDir: string, servingFrom?: number): Store {
-  const keys = readMasterKey(masterKeyPath(dataDir));
+export function openStore(dataDir: string, servingFrom?: number, keys: StoreKeys = readMasterKey(masterKeyPath(dataDir))): Store {
   const database = openDatabase(dataDir);
   try {
     const version = schemaVersion(database);
