@@ -33,6 +33,7 @@ const tree: Group = {
       members: {
         init: { summary: "make the keys and settings of a new trustee", load: () => import("./roles/trustee/commands/init.ts") },
         serve: { summary: "serve the KBS protocol", load: () => import("./roles/trustee/commands/serve.ts") },
+        import: { summary: "take over the data of another trustee", load: () => import("./roles/trustee/commands/import.ts") },
         config: {
           summary: "print the settings in force and where each came from",
           load: () => import("./roles/trustee/commands/config.ts"),

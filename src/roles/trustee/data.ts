@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { CaiError } from "../../system/index.ts";
 import {
   type KeySurroundings,
+  lockData,
   type MasterKeyForm,
   openMasterKeys,
   openStore,
@@ -9,6 +10,7 @@ import {
   type Store,
   type StoreKeys,
   settleMasterKey,
+  storeExists,
 } from "./store/index.ts";
 
 /** Where the data of a trustee and its master key are. */
@@ -54,4 +56,26 @@ export async function openData(place: DataPlace, { servingFrom, settle }: Openin
     }
   }
   throw refused;
+}
+
+/**
+ * Does something with the store at a place, which no trustee works on meanwhile.
+ *
+ * @throws CaiError `trustee.data-in-use`, `store.…`, and what `work` throws
+ */
+export async function withData<T>(place: DataPlace, work: (store: Store, keys: StoreKeys) => Promise<T>): Promise<T> {
+  if (!storeExists(resolve(place.dataDir))) {
+    throw new CaiError("store.unreadable", `there is no trustee in ${place.dataDir}`, { hint: `cai trustee init --data ${place.dataDir}` });
+  }
+  const lock = lockData(resolve(place.dataDir));
+  try {
+    const { store, keys } = await openData(place, { settle: true });
+    try {
+      return await work(store, keys);
+    } finally {
+      await store.close();
+    }
+  } finally {
+    lock.release();
+  }
 }

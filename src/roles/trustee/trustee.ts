@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { DEFAULT_HASH } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import { type TrustAnchor, VerifierPool } from "../../tee/index.ts";
 import { builtInAnchors, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
@@ -13,12 +14,16 @@ import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
+import { OlderSessionIds } from "./older-session.ts";
 import { MAX_ATTESTS } from "./rcar-routes.ts";
 import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
 import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
+
 import { lockData, type Store, storeExists, type World } from "./store/index.ts";
+
+import { spellingsOf } from "./tee-class.ts";
 
 /** How often expired rows are removed, milliseconds. */
 const PRUNE_EVERY_MS = 1000;
@@ -53,6 +58,7 @@ export async function createTrustee({
   ...rest
 }: TrusteeSettings): Promise<Trustee> {
   const settings = parseTrusteeSettings(rest);
+  const { compat: family, protocolVersions: versions } = settings;
   const dataDir = resolve(settings.dataDir);
   const place = { dataDir, masterKey: settings.masterKey, keySurroundings };
   const simulatedAnchors = settings.trustAnchors.map(readAnchor);
@@ -78,16 +84,28 @@ export async function createTrustee({
     const routes = routerTable({
       store,
       keys,
-      handshakes: new Handshakes(new Nonces(store.nonceKey, keys.tid, store.epoch), store, keys.tid, [...verifiers.keys()]),
+      handshakes: new Handshakes({
+        nonces: new Nonces(store.nonceKey, keys.tid, store.epoch),
+        store,
+        tid: keys.tid,
+        platforms: new Map([...verifiers].map(([tee, { runtimeDataHash = DEFAULT_HASH }]) => [tee, runtimeDataHash])),
+        versions,
+        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, [...verifiers.keys()].flatMap(spellingsOf)),
+      }),
       verifiers,
       anchors,
       collateral: collateral.cache,
       policy: new AttestationPolicyInForce(store),
       recorder,
+      family,
+      versions,
       collateralGraceSeconds: settings.collateralGraceSeconds,
     });
     const administrators = new AdministratorCheck(store, keys.tid);
-    const application = createApplication({ keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined }, routes);
+    const application = createApplication(
+      { keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined, family },
+      routes,
+    );
     const halt = () => {
       collateral.close();
       pool.stop();

@@ -5,6 +5,7 @@ import { Handshakes } from "../../../src/roles/trustee/handshake.ts";
 import { loadTrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { initTrustee } from "../../../src/roles/trustee/init.ts";
 import { Nonces } from "../../../src/roles/trustee/nonce.ts";
+import { OlderSessionIds } from "../../../src/roles/trustee/older-session.ts";
 import { Recorder } from "../../../src/roles/trustee/recorder.ts";
 import { openStore } from "../../../src/roles/trustee/store/index.ts";
 import { CaiError, createLogger } from "../../../src/system/index.ts";
@@ -31,7 +32,14 @@ test("a token that could not be recorded is not given, nor when the same body co
     const parts: AttestationParts = {
       store,
       keys,
-      handshakes: new Handshakes(new Nonces(store.nonceKey, keys.tid, store.epoch), store, keys.tid, ["tdx"]),
+      handshakes: new Handshakes({
+        nonces: new Nonces(store.nonceKey, keys.tid, store.epoch),
+        store,
+        tid: keys.tid,
+        platforms: new Map([["tdx", "sha384"]]),
+        versions: ["0.4.0"],
+        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, ["tdx"]),
+      }),
       verifiers: new Map([["tdx", tdxVerifier({ collateral: () => collateral, expired: "report" })]]),
       anchors: [loadAnchors(new TextEncoder().encode(platform.anchorPem), true)],
       policy: new AttestationPolicyInForce(store),

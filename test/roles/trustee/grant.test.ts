@@ -60,6 +60,7 @@ const open = (minted: object, now = START) =>
     world: "simulated",
     policyId: "default",
     policyHash: HASH,
+    versions: ["0.4.0"],
     now,
   });
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { PEER_FAMILIES } from "../../../protocol/index.ts";
 import type { FlagSpec } from "../../../system/index.ts";
 import { MAX_VERIFY_WORKERS } from "../settings.ts";
 
@@ -68,6 +69,19 @@ export const SERVE_FLAGS = {
     max: 30 * 86_400,
     default: 0,
     about: "how long expired collateral is still taken; recorded with every decision",
+  },
+  compat: {
+    kind: "text",
+    value: "FAMILY",
+    oneOf: PEER_FAMILIES,
+    default: "openanolis",
+    about: "whose statuses and words answers have where peers of the two families expect other ones: openanolis or coco",
+  },
+  "protocol-versions": {
+    kind: "text",
+    noVariable: true,
+    value: "LIST",
+    about: "older versions of the KBS protocol to speak besides 0.4.0, with commas between: 0.3.0, 0.2.0, 0.1.1",
   },
   "verify-workers": {
     kind: "number",

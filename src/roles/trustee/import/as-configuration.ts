@@ -14,11 +14,15 @@ export function readAttestationService(settings: OldSettings, place: SourcePlace
   const type = (broker.at("type").text ?? "ear").toLowerCase();
   const policies = broker.at("policy_dir").text ?? `${WORK}/token/${type}/policies`;
   if (!/^[a-z]+$/.test(type)) notes.leftOut("attestation_token_broker.type", "there is no such kind of token");
-  else if (!settings.at("storage_backend").given) notes.take(into.attestationPolicies, "attestation_token_broker.policy_dir", place, policies);
+  else if (!settings.at("storage_backend").given)
+    notes.take(into.attestationPolicies, "attestation_token_broker.policy_dir", place, policies);
   if (broker.at("signer").given) {
     // Neither to sign with nor to verify with: a token opens something only where this store made it (security.md I19), and a key of the old
     // service in our list of keys would make relying parties take its tokens for ours.
-    notes.leftOut("attestation_token_broker.signer", "this trustee signs with keys of its own: give relying parties its certificate authority instead");
+    notes.leftOut(
+      "attestation_token_broker.signer",
+      "this trustee signs with keys of its own: give relying parties its certificate authority instead",
+    );
   }
   if (settings.at("challenge_key_path").given) notes.leftOut("challenge_key_path", "this trustee has a key of its own for challenges");
   readReferenceService(settings.at("rvps_config"), place, into);
@@ -38,6 +42,9 @@ export function readReferenceService(settings: OldSettings, place: SourcePlace, 
   const kind = storage.at("type").text;
   if (kind === "LocalJson") notes.take(into.references, "rvps storage", place, storage.at("file_path").text ?? DEFAULT_VALUES);
   else if (kind === "LocalFs") {
-    notes.leftOut("rvps storage of type LocalFs", "only the old service reads its database: save what its rvps/query answers, and name that file with --reference-values");
+    notes.leftOut(
+      "rvps storage of type LocalFs",
+      "only the old service reads its database: save what its rvps/query answers, and name that file with --reference-values",
+    );
   }
 }

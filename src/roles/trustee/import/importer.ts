@@ -1,6 +1,6 @@
 import { templates } from "../../../policy/index.ts";
 import { CaiError, type JsonValue } from "../../../system/index.ts";
-import { parseEnvelope } from "../plugins/index.ts";
+import { parseEnvelope } from "../plugins/envelope.ts";
 import { POLICY_IN_FORCE } from "../policy-ids.ts";
 import { type PolicyKind, type ReferenceValue, ROOT_REALM, type Store } from "../store/index.ts";
 import type { Installation } from "./installation.ts";
@@ -95,7 +95,8 @@ class Importer {
       for (const value of namespaceValues(storage, "kbs")) {
         if (value.name === "resource-policy.rego") await this.#policy("resource", resourcePolicyOf(value));
       }
-      for (const value of namespaceValues(storage, "attestation_service_policy")) await this.#policy("attestation", attestationPolicyOf(value));
+      for (const value of namespaceValues(storage, "attestation_service_policy"))
+        await this.#policy("attestation", attestationPolicyOf(value));
     });
   }
 
@@ -201,7 +202,13 @@ class Importer {
   async record(): Promise<void> {
     if (this.#options.dryRun) return;
     const detail = { import: this.report.counts() as JsonValue };
-    await this.#store.decisions.append({ time: this.#options.now, kind: "admin", outcome: "allowed", subject: "cai trustee import", detail });
+    await this.#store.decisions.append({
+      time: this.#options.now,
+      kind: "admin",
+      outcome: "allowed",
+      subject: "cai trustee import",
+      detail,
+    });
   }
 
   /** Does something for each place; a place that cannot be read does not keep the others from being read. */

@@ -1,7 +1,7 @@
 import { CaiError, type ErrorId } from "../../../system/index.ts";
 import { readAttestationService } from "./as-configuration.ts";
 import type { Installation, KeyValueSource } from "./installation.ts";
-import { OldSettings } from "./settings-file.ts";
+import type { OldSettings } from "./settings-file.ts";
 import type { SourcePlace } from "./source-file.ts";
 
 /** Where the family of openanolis keeps its files unless told otherwise (trustee.md §3.2, §9.2). */
@@ -33,7 +33,10 @@ export function readKeyBroker(settings: OldSettings, place: SourcePlace, into: I
 function readServer(server: OldSettings, place: SourcePlace, notes: Notes): void {
   for (const socket of server.at("sockets").texts) notes.into.serveFlags.push(`--listen ${socket}`);
   if (server.at("insecure_http").isTrue) {
-    notes.leftOut("http_server.insecure_http", "plain HTTP is for loopback; elsewhere give a certificate, or --insecure-http behind something that has one");
+    notes.leftOut(
+      "http_server.insecure_http",
+      "plain HTTP is for loopback; elsewhere give a certificate, or --insecure-http behind something that has one",
+    );
   }
   for (const [key, flag] of [
     ["certificate", "--tls-cert"],
@@ -47,7 +50,10 @@ function readServer(server: OldSettings, place: SourcePlace, notes: Notes): void
 function readTokens(tokens: OldSettings, notes: Notes): void {
   for (const key of ["insecure_key", "insecure_header_jwk"]) {
     if (tokens.at(key).isTrue) {
-      notes.insecure(`attestation_token.${key}`, "whoever signs a token with a key of its own would be believed; this trustee believes the tokens that it made");
+      notes.insecure(
+        `attestation_token.${key}`,
+        "whoever signs a token with a key of its own would be believed; this trustee believes the tokens that it made",
+      );
     }
   }
   for (const key of ["trusted_certs_paths", "trusted_jwk_sets"]) {
@@ -58,14 +64,18 @@ function readTokens(tokens: OldSettings, notes: Notes): void {
 }
 
 function readAdmin(admin: OldSettings, place: SourcePlace, notes: Notes): void {
-  if (admin.at("insecure_api").isTrue) notes.insecure("admin.insecure_api", "everybody would be an administrator; every write needs a signed token");
+  if (admin.at("insecure_api").isTrue)
+    notes.insecure("admin.insecure_api", "everybody would be an administrator; every write needs a signed token");
   if (admin.at("authorization_mode").text === "InsecureAllowAll") {
     notes.insecure("admin.authorization_mode", "everybody would be an administrator; every write needs a signed token");
   }
   const key = admin.at("auth_public_key").text;
   if (key !== undefined) notes.take(notes.into.administrators, "admin.auth_public_key", place, key);
   if (admin.at("authentication").given || admin.at("authorization").given) {
-    notes.leftOut("admin.authentication, admin.authorization", "roles are made anew, with the right that each needs: `cai trustee role --help`");
+    notes.leftOut(
+      "admin.authentication, admin.authorization",
+      "roles are made anew, with the right that each needs: `cai trustee role --help`",
+    );
   }
 }
 
@@ -86,7 +96,10 @@ function readPlugin(plugin: OldSettings, storage: KeyValueSource | undefined, pl
   } else if (type === "KvStorage" && storage !== undefined) {
     notes.into.resources.push({ layout: "key-value", storage });
   } else {
-    const why = type === "EncryptedDb" ? "its database is read by the old trustee only: fetch the secrets there" : "the secrets are in another service: fetch them there";
+    const why =
+      type === "EncryptedDb"
+        ? "its database is read by the old trustee only: fetch the secrets there"
+        : "the secrets are in another service: fetch them there";
     notes.leftOut(`${setting} of type ${type}`, `${why}, and store each with \`cai resource set\``);
   }
 }
@@ -109,7 +122,8 @@ function keyValueStorage(backend: OldSettings, place: SourcePlace, notes: Notes)
       : (["json", type === "LocalJson" ? backend.at("backends", "local_json", "file_dir_path").text : undefined] as const);
   const folder = path === undefined ? undefined : notes.placeOf("storage_backend", place, path);
   if (folder !== undefined) return { form, folder };
-  if (path === undefined) notes.leftOut(`storage_backend of type ${type}`, "name the folder of a LocalFs or LocalJson storage with --storage");
+  if (path === undefined)
+    notes.leftOut(`storage_backend of type ${type}`, "name the folder of a LocalFs or LocalJson storage with --storage");
   return undefined;
 }
 

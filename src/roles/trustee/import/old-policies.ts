@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { appraise, compilePolicy, decideRelease } from "../../../policy/index.ts";
 import { CaiError, type JsonObject } from "../../../system/index.ts";
-import { folderEntries, readSourceText } from "./source-file.ts";
 import type { OldValue } from "./old-resources.ts";
+import { folderEntries, readSourceText } from "./source-file.ts";
 
 /** No policy is longer: its route takes no more. */
 const MAX_POLICY = 1024 * 1024;
@@ -49,7 +49,8 @@ function attestationPolicy(name: string, from: string, text: () => string): OldP
     id,
     from,
     read() {
-      if (!ID.test(id)) throw new CaiError("kbs.policy-id-invalid", "the policy id cannot be used", { expected: "letters, digits, `_` and `-`", got: id });
+      if (!ID.test(id))
+        throw new CaiError("kbs.policy-id-invalid", "the policy id cannot be used", { expected: "letters, digits, `_` and `-`", got: id });
       return checkedAttestationPolicy(text());
     },
   };

@@ -20,7 +20,10 @@ const stored = z
   .object({
     name,
     expiration: z.iso.datetime({ offset: true }),
-    "hash-value": z.array(z.object({ value: z.string().max(1024) })).max(4096).optional(),
+    "hash-value": z
+      .array(z.object({ value: z.string().max(1024) }))
+      .max(4096)
+      .optional(),
     value: present.optional(),
   })
   .refine((row) => row.value !== undefined || row["hash-value"] !== undefined, "expected a value or hash values");
@@ -49,7 +52,10 @@ export function referencesIn(path: string, now: number): OldReference[] {
   if (typeof value === "object" && value !== null) {
     return Object.entries(value).map(([key, item]) => ({ name: key, read: () => answeredReference(key, item, now) }));
   }
-  throw new CaiError("trustee.import-unreadable", `${path} is not taken: expected an array of reference values, or an object of names and values`);
+  throw new CaiError(
+    "trustee.import-unreadable",
+    `${path} is not taken: expected an array of reference values, or an object of names and values`,
+  );
 }
 
 /** @returns the reference value that the text of a key-value storage is */

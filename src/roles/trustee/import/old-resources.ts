@@ -27,7 +27,8 @@ export function* oldResources(source: ResourceSource): Generator<OldValue> {
 }
 
 function resourceOf({ name, read }: OldValue): Buffer {
-  if (formatResourcePath(parseResourcePath(name)) !== name) throw new CaiError("kbs.path-invalid", `not a resource name: ${JSON.stringify(name)}`);
+  if (formatResourcePath(parseResourcePath(name)) !== name)
+    throw new CaiError("kbs.path-invalid", `not a resource name: ${JSON.stringify(name)}`);
   return read();
 }
 

@@ -1,4 +1,4 @@
-import { CaiError, type ErrorId, formatTable, type JsonValue, printable } from "../../../system/index.ts";
+import { CaiError, type ErrorId, formatTable, type JsonObject, printable } from "../../../system/index.ts";
 
 /** What an old installation has that a trustee may take. */
 export type ItemKind =
@@ -61,11 +61,11 @@ export class ImportReport {
   /** How many of each kind came out how. */
   counts(): Record<string, Record<string, number>> {
     const counts: Record<string, Record<string, number>> = {};
-    for (const { kind, outcome, count } of this.#counts.values()) (counts[kind] ??= {})[outcome] = count;
+    for (const { kind, outcome, count } of this.#counts.values()) counts[kind] = { ...counts[kind], [outcome]: count };
     return counts;
   }
 
-  json(): JsonValue {
+  json(): JsonObject {
     return { counts: this.counts(), items: this.items.map((item) => ({ ...item })) };
   }
 

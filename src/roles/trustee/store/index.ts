@@ -14,6 +14,7 @@ export {
   type Decision,
   type DecisionQuery,
   type DecisionRecord,
+  type PolicyKind,
   type ReferenceValue,
   ROOT_REALM,
   type Store,

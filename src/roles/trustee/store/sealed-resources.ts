@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { timingSafeEqual } from "node:crypto";
 import { CaiError } from "../../../system/index.ts";
 import type { Ledger } from "./ledger.ts";
 import { SEAL_OVERHEAD, seal, unseal } from "./seal.ts";
@@ -42,6 +43,21 @@ export class SealedResources implements Resources {
         );
       }
       statement.finalize();
+    });
+  }
+
+  async exchange(path: string, before: Uint8Array, after: Uint8Array): Promise<boolean> {
+    return this.#ledger.write(["resources"], (version) => {
+      const row = this.#get.get(path);
+      if (row === null) return false;
+      const position = { table: "resources", key: path } as const;
+      const value = unseal(this.#sealKey, "cai/resource/v1", this.#storeId, { ...position, version: row.version }, row.sealed);
+      const same = value.length === before.length && timingSafeEqual(value, before);
+      value.fill(0);
+      if (!same) return false;
+      const sealed = seal(this.#sealKey, "cai/resource/v1", this.#storeId, { ...position, version }, after);
+      this.#database.run("UPDATE resources SET version = ?, sealed = ? WHERE key = ?", [version, sealed, path]);
+      return true;
     });
   }
 

@@ -24,6 +24,12 @@ export interface Resources {
    * @throws CaiError `kbs.resource-exists` where a path is taken and `replace` is false
    */
   putAll(entries: readonly ResourceEntry[], replace: boolean): Promise<void>;
+  /**
+   * Puts one value in the place of another, where that is still there.
+   *
+   * @returns whether it was
+   */
+  exchange(path: string, before: Uint8Array, after: Uint8Array): Promise<boolean>;
   /** @returns whether there was one */
   delete(path: string): Promise<boolean>;
   /** @returns every path with the secret's size in bytes, sorted by path */
