@@ -1,6 +1,6 @@
 import { extname } from "node:path";
-import { parse as parseToml } from "smol-toml";
-import { parse as parseYaml } from "yaml";
+import { parse as parseToml, TomlError } from "smol-toml";
+import { parse as parseYaml, YAMLParseError } from "yaml";
 import { CaiError } from "../../../system/index.ts";
 import { readSourceText } from "./source-file.ts";
 
@@ -74,10 +74,15 @@ export function readOldSettings(path: string): OldSettings {
     if (!isObject(value)) throw new Error("it holds no settings");
     return new OldSettings(path, value);
   } catch (error) {
-    // The parsers quote the line, and a configuration may hold passwords.
-    const got = (error as Error).message.split("\n")[0] ?? "";
-    throw new CaiError("trustee.import-unreadable", `${path} is no configuration that can be read`, { got });
+    throw new CaiError("trustee.import-unreadable", `${path} is no configuration that can be read`, { got: placeOf(error) });
   }
+}
+
+/** Where a text is wrong, and not what stands there: parsers quote it, and a configuration may hold passwords. */
+function placeOf(error: unknown): string {
+  if (error instanceof TomlError) return `an error in line ${error.line}, column ${error.column}`;
+  if (error instanceof YAMLParseError) return `an error in line ${error.linePos?.[0].line ?? "?"}`;
+  return "no object of settings";
 }
 
 function parserOf(path: string): (text: string) => unknown {
