@@ -61,7 +61,8 @@ export function wallClock(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-function prepareDirectory(directory: string): void {
+/** @throws CaiError `trustee.data-unusable` */
+export function prepareDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const { mode, uid } = statSync(directory);
