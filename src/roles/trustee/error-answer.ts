@@ -10,6 +10,7 @@ const STATUSES: Partial<Record<ErrorId, number>> = {
   "kbs.policy-protected": 409,
   "kbs.reference-missing": 404,
   "kbs.request-timeout": 408,
+  "store.unavailable": 503,
   "tee.verifier-lost": 503,
   "tee.verifier-timeout": 503,
   "trustee.clock-behind": 503,
@@ -17,6 +18,7 @@ const STATUSES: Partial<Record<ErrorId, number>> = {
 
 const HEADERS: Partial<Record<ErrorId, Readonly<Record<string, string>>>> = {
   "kbs.busy": { "retry-after": String(RETRY_AFTER) },
+  "store.unavailable": { "retry-after": String(RETRY_AFTER) },
   // Whoever sends a body byte by byte would go on, and keep the connection.
   "kbs.request-timeout": { connection: "close" },
 };

@@ -5,12 +5,25 @@ import { templates } from "../../policy/index.ts";
 import { CaiError } from "../../system/index.ts";
 import { generateTrusteeKeys, loadTrusteeKeys } from "./identity.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
-import { createMasterKey, createStore, lockData, masterKeyPath, openStore, storeExists, type World } from "./store/index.ts";
+import {
+  createMasterKey,
+  createStore,
+  lockData,
+  masterKeyPath,
+  openStore,
+  parseStorePlace,
+  readMasterKey,
+  type StorePlace,
+  storeExists,
+  type World,
+} from "./store/index.ts";
 
 export interface InitRequest {
   readonly dataDir: string;
   /** the world of a new store; an existing one must be of it */
   readonly simulated: boolean;
+  /** where the store is to be; default: `trustee.db` in the data directory */
+  readonly store?: string | undefined;
   /** seconds since 1970; default: the machine's clock */
   readonly clock?: () => number;
 }
@@ -27,22 +40,22 @@ export interface InitResult {
 }
 
 /**
- * Makes a trustee's data directory: store, keys, policies that deny, and the admin key. Done again, it changes nothing.
+ * Makes a trustee's data directory, and its store there or in a database server: keys, policies that deny, and the admin key. Done again, it changes nothing.
  *
  * The database's first transaction is the last step: after a crash before it, the next call finishes with the files that are there.
  *
  * @throws CaiError `trustee.world-mismatch`, `trustee.data-in-use`, `trustee.data-unusable`, `store.…`
  */
-export async function initTrustee({ dataDir, simulated, clock = wallClock }: InitRequest): Promise<InitResult> {
+export async function initTrustee({ dataDir, simulated, store: text, clock = wallClock }: InitRequest): Promise<InitResult> {
   const directory = resolve(dataDir);
+  const place = parseStorePlace(text, directory);
   prepareDirectory(directory);
   const world: World = simulated ? "simulated" : "production";
-  const created = !storeExists(directory);
-  if (created) createData(directory, world, clock());
-  const store = openStore(directory);
+  const created = !(await storeExists(place)) && (await createData(directory, place, world, clock()));
+  const store = await openStore(place, readMasterKey(masterKeyPath(directory)));
   try {
     if (store.world !== world) {
-      throw new CaiError("trustee.world-mismatch", `${directory} is a store of the ${store.world} world, for ever`, {
+      throw new CaiError("trustee.world-mismatch", `${place.shown} is a store of the ${store.world} world, for ever`, {
         expected: world,
         got: store.world,
       });
@@ -72,13 +85,14 @@ function prepareDirectory(directory: string): void {
   }
 }
 
-function createData(directory: string, world: World, now: number): void {
+/** @returns false where somebody else made the store meanwhile */
+async function createData(directory: string, place: StorePlace, world: World, now: number): Promise<boolean> {
   const lock = lockData(directory);
   try {
-    if (storeExists(directory)) return;
+    if (await storeExists(place)) return false;
     const keys = createMasterKey(masterKeyPath(directory));
     const publicKey = adminPublicKey(directory);
-    createStore(directory, keys, {
+    return await createStore(place, keys, {
       world,
       created: now,
       ...generateTrusteeKeys(world, now),

@@ -12,6 +12,8 @@ export const MAX_VERIFY_WORKERS = 64;
 /** What may be set of a trustee. */
 export const trusteeSettingsSchema = z.strictObject({
   dataDir: z.string().min(1),
+  /** where the store is, `sqlite:PATH` or `postgres://…`; default: `trustee.db` in the data directory */
+  store: z.string().min(1).max(4096).optional(),
   /** a name or address; without brackets around IPv6 */
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes a free one */

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { CaiError } from "../../system/index.ts";
 import { type TrustAnchor, VerifierPool } from "../../tee/index.ts";
 import { builtInAnchors, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
@@ -17,7 +17,7 @@ import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
 import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
-import { lockData, openStore, type Store, storeExists, type World } from "./store/index.ts";
+import { lockData, masterKeyPath, openStore, parseStorePlace, readMasterKey, type Store, storeExists, type World } from "./store/index.ts";
 
 /** How often expired rows are removed, milliseconds. */
 const PRUNE_EVERY_MS = 1000;
@@ -39,7 +39,7 @@ export interface Trustee {
 }
 
 /**
- * Opens a trustee. A data directory without a store becomes a production one, as `initTrustee` makes it.
+ * Opens a trustee. A data directory without a store becomes a production one, unless the store is to be in a database server, as `initTrustee` makes it.
  *
  * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.collateral-unreadable`,
  *   `cli.setting-invalid`, `store.…`, and what {@link initTrustee} throws
@@ -53,14 +53,17 @@ export async function createTrustee({
   const settings = parseTrusteeSettings(rest);
   const dataDir = resolve(settings.dataDir);
   const simulatedAnchors = settings.trustAnchors.map(readAnchor);
-  if (!storeExists(dataDir)) {
+  const place = parseStorePlace(settings.store, dataDir);
+  // An empty database is more likely the wrong one than a new trustee's.
+  if (place.kind === "sqlite" && !(await storeExists(place))) {
     requireProductionAnchors(simulatedAnchors);
-    await initTrustee({ dataDir, simulated: false, clock });
+    await initTrustee({ dataDir, simulated: false, store: settings.store, clock });
   }
-  const lock = lockData(dataDir);
+  // A file is one trustee's; a database server has any number of them.
+  const lock = place.kind === "sqlite" ? lockData(dirname(place.path)) : undefined;
   let store: Store | undefined;
   try {
-    store = openStore(dataDir, clock());
+    store = await openStore(place, readMasterKey(masterKeyPath(dataDir)), clock());
     if (store.world === "production") requireProductionAnchors(simulatedAnchors);
     const keys = await loadTrusteeKeys(store);
     const anchors = [...builtInAnchors(), ...simulatedAnchors];
@@ -89,10 +92,10 @@ export async function createTrustee({
       collateral.close();
       pool.stop();
     };
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock.release() });
+    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock?.release() });
   } catch (error) {
     await store?.close();
-    lock.release();
+    lock?.release();
     throw error;
   }
 }

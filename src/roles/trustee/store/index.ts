@@ -1,6 +1,9 @@
+export type { StoreRow } from "./backup.ts";
+export type { StoreContents } from "./build.ts";
 export { lockData } from "./data-lock.ts";
-export { createMasterKey, masterKeyPath } from "./master-key.ts";
-export { createStore, openStore, type StoreContents, storeExists } from "./sqlite-store.ts";
+export { createMasterKey, masterKeyPath, readMasterKey, type StoreKeys } from "./master-key.ts";
+export { createStore, importStore, openStore, storeExists } from "./open-store.ts";
+export { parseStorePlace, redactStore, type StorePlace } from "./place.ts";
 export {
   type Decision,
   type DecisionQuery,
