@@ -1,14 +1,17 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { CaiError } from "../../system/index.ts";
 import {
+  type DataLock,
   type KeySurroundings,
   lockData,
   type MasterKeyForm,
   openMasterKeys,
   openStore,
   parseMasterKeyForm,
+  parseStorePlace,
   type Store,
   type StoreKeys,
+  type StorePlace,
   settleMasterKey,
   storeExists,
 } from "./store/index.ts";
@@ -16,6 +19,8 @@ import {
 /** Where the data of a trustee and its master key are. */
 export interface DataPlace {
   readonly dataDir: string;
+  /** the setting `--store`: `sqlite:PATH` or `postgres://…`; default: `trustee.db` in the data directory */
+  readonly store?: string | undefined;
   /** the setting `--master-key`; see {@link parseMasterKeyForm} */
   readonly masterKey?: string | undefined;
   /** what of the process a master key may come from; default: nothing */
@@ -25,6 +30,21 @@ export interface DataPlace {
 /** @returns where the master key of a place is. @throws CaiError `cli.setting-invalid` */
 export function masterKeyForm({ dataDir, masterKey, keySurroundings = {} }: DataPlace): MasterKeyForm {
   return parseMasterKeyForm(masterKey, resolve(dataDir), keySurroundings);
+}
+
+/** @returns where the store of a place is. @throws CaiError `cli.setting-invalid` */
+export function storePlace({ dataDir, store }: DataPlace): StorePlace {
+  return parseStorePlace(store, resolve(dataDir));
+}
+
+/**
+ * Takes the lock of a store in a file, which is one trustee's; a database server has any number of them, and no lock.
+ *
+ * @throws CaiError `trustee.data-in-use`
+ */
+export function lockPlace(place: DataPlace): DataLock | undefined {
+  const store = storePlace(place);
+  return store.kind === "sqlite" ? lockData(dirname(store.path)) : undefined;
 }
 
 /** How a store is opened. */
@@ -46,7 +66,7 @@ export async function openData(place: DataPlace, { servingFrom, settle }: Openin
   let refused: unknown;
   for (const [i, keys] of candidates.entries()) {
     try {
-      const store = openStore(resolve(place.dataDir), servingFrom, keys);
+      const store = await openStore(storePlace(place), keys, servingFrom);
       if (i > 0 && settle) settleMasterKey(form);
       return { store, keys };
     } catch (error) {
@@ -64,10 +84,10 @@ export async function openData(place: DataPlace, { servingFrom, settle }: Openin
  * @throws CaiError `trustee.data-in-use`, `store.…`, and what `work` throws
  */
 export async function withData<T>(place: DataPlace, work: (store: Store, keys: StoreKeys) => Promise<T>): Promise<T> {
-  if (!storeExists(resolve(place.dataDir))) {
-    throw new CaiError("store.unreadable", `there is no trustee in ${place.dataDir}`, { hint: `cai trustee init --data ${place.dataDir}` });
+  if (!(await storeExists(storePlace(place)))) {
+    throw new CaiError("store.missing", `there is no trustee in ${place.dataDir}`, { hint: `cai trustee init --data ${place.dataDir}` });
   }
-  const lock = lockData(resolve(place.dataDir));
+  const lock = lockPlace(place);
   try {
     const { store, keys } = await openData(place, { settle: true });
     try {
@@ -76,6 +96,6 @@ export async function withData<T>(place: DataPlace, work: (store: Store, keys: S
       await store.close();
     }
   } finally {
-    lock.release();
+    lock?.release();
   }
 }

@@ -1,7 +1,15 @@
-import { copyFileSync, constants, chmodSync, rmSync } from "node:fs";
+import { chmodSync, constants, copyFileSync, rmSync } from "node:fs";
 import { CaiError } from "../../system/index.ts";
 import { type DataPlace, masterKeyForm, withData } from "./data.ts";
-import { describeMasterKey, discardNextKey, makeNextKey, type MasterKeyForm, parseMasterKeyForm, settleMasterKey, syncFolder } from "./store/index.ts";
+import {
+  describeMasterKey,
+  discardNextKey,
+  type MasterKeyForm,
+  makeNextKey,
+  parseMasterKeyForm,
+  settleMasterKey,
+  syncFolder,
+} from "./store/index.ts";
 
 export interface RekeyRequest extends DataPlace {
   /** the setting `--master-key` of the new key; default: a new one in the place of the old one */

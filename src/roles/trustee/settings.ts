@@ -16,6 +16,8 @@ export const trusteeSettingsSchema = z.strictObject({
   dataDir: z.string().min(1),
   /** where the store's master key is: `file:PATH`, `credential:NAME`, `passphrase[:FILE]`; default: what is there */
   masterKey: z.string().min(1).max(4096).optional(),
+  /** where the store is, `sqlite:PATH` or `postgres://…`; default: `trustee.db` in the data directory */
+  store: z.string().min(1).max(4096).optional(),
   /** a name or address; without brackets around IPv6 */
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes a free one */

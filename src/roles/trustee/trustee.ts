@@ -9,7 +9,7 @@ import { createApplication } from "./application.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { forgetExpired } from "./clock.ts";
 import { localSurroundings, openCollateral } from "./collateral.ts";
-import { openData } from "./data.ts";
+import { lockPlace, openData, storePlace } from "./data.ts";
 import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
@@ -20,9 +20,7 @@ import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
 import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
-
-import { lockData, type Store, storeExists, type World } from "./store/index.ts";
-
+import { type Store, storeExists, type World } from "./store/index.ts";
 import { spellingsOf } from "./tee-class.ts";
 
 /** How often expired rows are removed, milliseconds. */
@@ -45,7 +43,7 @@ export interface Trustee {
 }
 
 /**
- * Opens a trustee. A data directory without a store becomes a production one, as `initTrustee` makes it.
+ * Opens a trustee. A data directory without a store becomes a production one, unless the store is to be in a database server, as `initTrustee` makes it.
  *
  * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.collateral-unreadable`,
  *   `cli.setting-invalid`, `store.…`, and what {@link initTrustee} throws
@@ -60,16 +58,18 @@ export async function createTrustee({
   const settings = parseTrusteeSettings(rest);
   const { compat: family, protocolVersions: versions } = settings;
   const dataDir = resolve(settings.dataDir);
-  const place = { dataDir, masterKey: settings.masterKey, keySurroundings };
+  const request = { dataDir, store: settings.store, masterKey: settings.masterKey, keySurroundings };
   const simulatedAnchors = settings.trustAnchors.map(readAnchor);
-  if (!storeExists(dataDir)) {
+  const place = storePlace(request);
+  // An empty database is more likely the wrong one than a new trustee's.
+  if (place.kind === "sqlite" && !(await storeExists(place))) {
     requireProductionAnchors(simulatedAnchors);
-    await initTrustee({ ...place, simulated: false, clock });
+    await initTrustee({ ...request, simulated: false, clock });
   }
-  const lock = lockData(dataDir);
+  const lock = lockPlace(request);
   let store: Store | undefined;
   try {
-    ({ store } = await openData(place, { servingFrom: clock(), settle: true }));
+    ({ store } = await openData(request, { servingFrom: clock(), settle: true }));
     if (store.world === "production") requireProductionAnchors(simulatedAnchors);
     const keys = await loadTrusteeKeys(store);
     const anchors = [...builtInAnchors(), ...simulatedAnchors];
@@ -110,10 +110,10 @@ export async function createTrustee({
       collateral.close();
       pool.stop();
     };
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock.release() });
+    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock?.release() });
   } catch (error) {
     await store?.close();
-    lock.release();
+    lock?.release();
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { defineVerb, hardenProcess } from "../../../system/index.ts";
 import { backUp } from "../backup/back-up.ts";
 import { contentsText } from "../backup/contents-text.ts";
 import { wallClock } from "../init.ts";
-import { PLACE_FLAGS, placeOf, settingsFile } from "./flags.ts";
+import { PLACE_FLAGS, placeOf, SERVE_FLAGS, settingsFile } from "./flags.ts";
 
 export default defineVerb({
   path: "trustee backup",
@@ -12,9 +12,17 @@ export default defineVerb({
   positionals: [],
   flags: {
     ...PLACE_FLAGS,
-    output: { kind: "text", short: "o", value: "FILE", required: true, about: "the file to write; never overwritten", commandLineOnly: true },
+    output: {
+      kind: "text",
+      short: "o",
+      value: "FILE",
+      required: true,
+      about: "the file to write; never overwritten",
+      commandLineOnly: true,
+    },
   },
   settingsFile,
+  settingsOf: SERVE_FLAGS,
   examples: [
     { about: "of the trustee in ./cai-trustee", line: "cai trustee backup -o trustee-monday.backup" },
     {
@@ -26,6 +34,9 @@ export default defineVerb({
     hardenProcess();
     const output = resolve(flags.output);
     const contents = await backUp(placeOf(flags), output, wallClock(), signal);
-    print({ file: output, ...contents }, `wrote ${output}\n${contentsText(contents)}\nIt is worth nothing without the master key: keep that elsewhere.`);
+    print(
+      { file: output, ...contents },
+      `wrote ${output}\n${contentsText(contents)}\nIt is worth nothing without the master key: keep that elsewhere.`,
+    );
   },
 });

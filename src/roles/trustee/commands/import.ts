@@ -3,8 +3,7 @@ import { withData } from "../data.ts";
 import { importInstallation } from "../import/importer.ts";
 import { readOldTrustee } from "../import/old-trustee.ts";
 import { wallClock } from "../init.ts";
-import { DATA_FLAG, MASTER_KEY_FLAG } from "./flags.ts";
-import { keySurroundings } from "./key-surroundings.ts";
+import { PLACE_FLAGS, placeOf, SERVE_FLAGS, settingsFile } from "./flags.ts";
 
 const path = { kind: "text", commandLineOnly: true } as const;
 
@@ -14,8 +13,7 @@ export default defineVerb({
     "Takes secrets, policies, reference values and the administrator's public key of an openanolis or Confidential Containers trustee into a trustee that is not running.\nWhat would open it to everybody is left out, and said; what is there already stays unless --replace is given, so it can be run again.",
   positionals: [{ name: "CONFIG", about: "the old key broker's configuration: kbs-config.toml, .yaml or .json", optional: true }],
   flags: {
-    data: DATA_FLAG,
-    "master-key": MASTER_KEY_FLAG,
+    ...PLACE_FLAGS,
     "as-config": { ...path, value: "FILE", about: "the old attestation service's configuration: as-config.json" },
     "rvps-config": { ...path, value: "FILE", about: "the old reference value service's configuration: rvps.json" },
     root: { ...path, value: "DIR", about: "a folder that holds a copy of the old machine's files: its paths are looked up below it" },
@@ -34,6 +32,8 @@ export default defineVerb({
     "dry-run": { kind: "switch", about: "say what would be taken, and change nothing", commandLineOnly: true },
     replace: { kind: "switch", about: "put what is imported in the place of what is there", commandLineOnly: true },
   },
+  settingsFile,
+  settingsOf: SERVE_FLAGS,
   examples: [
     {
       about: "look first: everything that the configurations of an openanolis trustee name",
@@ -72,8 +72,7 @@ export default defineVerb({
     }
     const installation = readOldTrustee(old);
     const options = { dryRun: flags["dry-run"], replace: flags.replace, now: wallClock() };
-    const place = { dataDir: flags.data, masterKey: flags["master-key"], keySurroundings: keySurroundings() };
-    const report = await withData(place, (store) => importInstallation(store, installation, options));
+    const report = await withData(placeOf(flags), (store) => importInstallation(store, installation, options));
     const serve = [...new Set(installation.serveFlags)].join(" ");
     const lines = [
       ...(options.dryRun ? ["nothing was changed (--dry-run)", ""] : []),

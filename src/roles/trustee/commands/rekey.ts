@@ -1,6 +1,6 @@
 import { defineVerb, hardenProcess } from "../../../system/index.ts";
 import { rekeyTrustee } from "../rekey.ts";
-import { PLACE_FLAGS, placeOf, settingsFile } from "./flags.ts";
+import { PLACE_FLAGS, placeOf, SERVE_FLAGS, settingsFile } from "./flags.ts";
 
 export default defineVerb({
   path: "trustee rekey",
@@ -18,8 +18,12 @@ export default defineVerb({
     "keep-old": { kind: "text", value: "FILE", commandLineOnly: true, about: "keep the old key's file here, for the backups that need it" },
   },
   settingsFile,
+  settingsOf: SERVE_FLAGS,
   examples: [
-    { about: "a new key file in the place of the old one, which is kept elsewhere", line: "cai trustee rekey --keep-old /media/safe/trustee-old.master" },
+    {
+      about: "a new key file in the place of the old one, which is kept elsewhere",
+      line: "cai trustee rekey --keep-old /media/safe/trustee-old.master",
+    },
     { about: "from the file to a passphrase, which is asked for twice", line: "cai trustee rekey --new-master-key passphrase" },
     {
       about: "to a systemd credential",

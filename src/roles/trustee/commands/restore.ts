@@ -3,7 +3,7 @@ import { defineVerb, hardenProcess } from "../../../system/index.ts";
 import { contentsText } from "../backup/contents-text.ts";
 import { checkBackup, restoreTrustee } from "../backup/restore.ts";
 import { wallClock } from "../init.ts";
-import { PLACE_FLAGS, placeOf, settingsFile } from "./flags.ts";
+import { PLACE_FLAGS, placeOf, SERVE_FLAGS, settingsFile } from "./flags.ts";
 
 export default defineVerb({
   path: "trustee restore",
@@ -16,6 +16,7 @@ export default defineVerb({
     check: { kind: "switch", about: "read all of the backup, say what it holds, and restore nothing", commandLineOnly: true },
   },
   settingsFile,
+  settingsOf: SERVE_FLAGS,
   examples: [
     {
       about: "first the master key of the time of the backup, mode 0600, beside the new data; then the data",

@@ -30,6 +30,7 @@ export default defineVerb({
     hardenProcess();
     const trustee = await createTrustee({
       dataDir: flags.data,
+      ...(flags.store !== undefined && { store: flags.store }),
       ...(flags["master-key"] !== undefined && { masterKey: flags["master-key"] }),
       keySurroundings: keySurroundings(),
       host,

@@ -351,7 +351,7 @@ test("nothing is imported into a trustee that runs, or that is not there", async
   const lock = lockData(dataDir);
   expect(await idOf(() => imported({}))).toBe("trustee.data-in-use");
   lock.release();
-  expect(await idOf(() => withData({ dataDir: join(old, "nowhere") }, async () => {}))).toBe("store.unreadable");
+  expect(await idOf(() => withData({ dataDir: join(old, "nowhere") }, async () => {}))).toBe("store.missing");
 });
 
 /** An envelope as the client of the old trustee makes it (trustee.md §3.3). */
