@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { CaiError } from "../../../system/index.ts";
 import { Batcher, type Outcome } from "./batcher.ts";
 import { type Driver, parts, type Statements, tuples } from "./driver.ts";
+import { sealToken, unsealToken } from "./session-token.ts";
 import type { Session, Sessions, SpentOnce, Usage } from "./store.ts";
 
 /** How many rows share a transaction at most. */
@@ -77,11 +78,11 @@ export class StoredSessions implements Sessions {
       [sha256(id), now],
     );
     const row = rows[0];
-    return row === undefined ? undefined : { ...row, tagged: row.tagged === 1 };
+    return row === undefined ? undefined : { ...row, token: unsealToken(id, row.token), tagged: row.tagged === 1 };
   }
 
   put(id: string, session: Session): Promise<void> {
-    return this.#puts.add({ id: sha256(id), session });
+    return this.#puts.add({ id: sha256(id), session: { ...session, token: sealToken(id, session.token) } });
   }
 
   idle(): Promise<void> {
