@@ -3,10 +3,19 @@ import { closeSync, constants, fsyncSync, lstatSync, mkdirSync, openSync, readFi
 import { join, resolve } from "node:path";
 import { templates } from "../../policy/index.ts";
 import { CaiError } from "../../system/index.ts";
-import { type DataPlace, masterKeyForm, openData } from "./data.ts";
+import { type DataPlace, masterKeyForm, openData, storePlace } from "./data.ts";
 import { generateTrusteeKeys, loadTrusteeKeys } from "./identity.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
-import { createStore, describeMasterKey, lockData, makeMasterKey, type StoreKeys, storeExists, type World } from "./store/index.ts";
+import {
+  createStore,
+  describeMasterKey,
+  lockData,
+  makeMasterKey,
+  type StoreKeys,
+  type StorePlace,
+  storeExists,
+  type World,
+} from "./store/index.ts";
 
 export interface InitRequest extends DataPlace {
   /** the world of a new store; an existing one must be of it */
@@ -28,23 +37,24 @@ export interface InitResult {
 }
 
 /**
- * Makes a trustee's data directory: store, keys, policies that deny, and the admin key. Done again, it changes nothing.
+ * Makes a trustee's data directory, and its store there or in a database server: keys, policies that deny, and the admin key. Done again, it changes nothing.
  *
  * The database's first transaction is the last step: after a crash before it, the next call finishes with the files that are there.
  *
  * @throws CaiError `trustee.world-mismatch`, `trustee.data-in-use`, `trustee.data-unusable`, `store.…`
  */
-export async function initTrustee({ simulated, clock = wallClock, ...place }: InitRequest): Promise<InitResult> {
-  const form = masterKeyForm(place);
-  const directory = resolve(place.dataDir);
+export async function initTrustee({ simulated, clock = wallClock, ...request }: InitRequest): Promise<InitResult> {
+  const form = masterKeyForm(request);
+  const directory = resolve(request.dataDir);
+  const place = storePlace(request);
   prepareDirectory(directory);
   const world: World = simulated ? "simulated" : "production";
-  const created = !storeExists(directory);
-  if (created) await createData(directory, world, clock(), () => makeMasterKey(form, place.keySurroundings ?? {}));
-  const { store } = await openData(place);
+  const makeKeys = () => makeMasterKey(form, request.keySurroundings ?? {});
+  const created = !(await storeExists(place)) && (await createData(directory, place, { world, now: clock(), makeKeys }));
+  const { store } = await openData(request);
   try {
     if (store.world !== world) {
-      throw new CaiError("trustee.world-mismatch", `${directory} is a store of the ${store.world} world, for ever`, {
+      throw new CaiError("trustee.world-mismatch", `${place.shown} is a store of the ${store.world} world, for ever`, {
         expected: world,
         got: store.world,
       });
@@ -61,7 +71,8 @@ export function wallClock(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-function prepareDirectory(directory: string): void {
+/** @throws CaiError `trustee.data-unusable` */
+export function prepareDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const { mode, uid } = statSync(directory);
@@ -74,13 +85,22 @@ function prepareDirectory(directory: string): void {
   }
 }
 
-async function createData(directory: string, world: World, now: number, makeKeys: () => Promise<StoreKeys>): Promise<void> {
+/** What a new store is made with. */
+interface NewData {
+  readonly world: World;
+  /** seconds since 1970 */
+  readonly now: number;
+  readonly makeKeys: () => Promise<StoreKeys>;
+}
+
+/** @returns false where somebody else made the store meanwhile */
+async function createData(directory: string, place: StorePlace, { world, now, makeKeys }: NewData): Promise<boolean> {
   const lock = lockData(directory);
   try {
-    if (storeExists(directory)) return;
+    if (await storeExists(place)) return false;
     const keys = await makeKeys();
     const publicKey = adminPublicKey(directory);
-    createStore(directory, keys, {
+    return await createStore(place, keys, {
       world,
       created: now,
       ...generateTrusteeKeys(world, now),

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { decodeBase64Tolerant } from "../../crypto/index.ts";
 import { compilePolicy } from "../../policy/index.ts";
-import { KBS_PREFIX } from "../../protocol/index.ts";
+import { KBS_PREFIX, type PeerFamily } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
@@ -16,8 +16,11 @@ const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const resourcePolicyBody = z.object({ policy: z.string() });
 const attestationPolicyBody = z.object({ policy_id: z.string(), policy: z.string() });
 
+/** What the CoCo family answers instead of the resource policy: the ids of what it keeps (trustee.md §1.2). */
+const COCO_POLICY_IDS = JSON.stringify(["resource-policy"]);
+
 /** Policies: resource policy and attestation policies (trustee.md §2.3). Texts travel as base64url; reading is for admins, too. */
-export function policyRoutes(store: Store): Route[] {
+export function policyRoutes(store: Store, family: PeerFamily): Route[] {
   const one = `${KBS_PREFIX}/attestation-policy/*`;
   const admin = { place: "admin", signed: true } as const;
   const read = { ...admin, method: "GET", right: "policy.read" } as const;
@@ -38,13 +41,24 @@ export function policyRoutes(store: Store): Route[] {
       path: `${KBS_PREFIX}/resource-policy`,
       bodyLimit: NO_BODY,
       async handle({ realm }) {
+        if (family === "coco") return { body: COCO_POLICY_IDS };
         return { body: encode(await textOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/xml" };
+      },
+    },
+    {
+      ...read,
+      // For administrators who want the text, whichever family the trustee answers as.
+      path: `${KBS_PREFIX}/cai/resource-policy`,
+      bodyLimit: NO_BODY,
+      async handle({ realm }) {
+        return { body: encode(await textOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/plain" };
       },
     },
     {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/attestation-policy`,
+      place: "attestation-policy",
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
         const { policy_id, policy } = parseJsonBody(attestationPolicyBody, body);

@@ -1,6 +1,7 @@
 import type { CollateralCache } from "../../tee/tdx/index.ts";
 import type { AttestationParts } from "./attestation.ts";
 import { collateralRoutes } from "./collateral-routes.ts";
+import { EnvelopeKeys, envelopePlugin, type Plugin, pluginRoutes, resourcePlugin } from "./plugins/index.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { rcarRoutes } from "./rcar-routes.ts";
 import { referenceRoutes } from "./reference-routes.ts";
@@ -14,9 +15,16 @@ export function routerTable(parts: AttestationParts & ReleaseParts & { readonly 
   return [
     ...serviceRoutes(parts.keys, parts.store.world),
     ...rcarRoutes(parts),
+    ...pluginRoutes(parts, pluginsOf(parts)),
     ...resourceRoutes(parts.store),
-    ...policyRoutes(parts.store),
+    ...policyRoutes(parts.store, parts.family),
     ...referenceRoutes(parts.store),
     ...collateralRoutes(parts.collateral),
   ];
+}
+
+/** The plugins of this trustee: resources, some of which may be envelopes that the trustee opens as it gives them out. */
+function pluginsOf({ store }: ReleaseParts): Plugin[] {
+  const keys = new EnvelopeKeys(store);
+  return [envelopePlugin(keys), resourcePlugin(store, (content) => keys.open(content))];
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { OLDER_VERSIONS, PEER_FAMILIES, PROTOCOL_VERSION, type ProtocolVersion } from "../../protocol/index.ts";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 import type { CollateralSurroundings } from "./collateral.ts";
 import type { KeySurroundings } from "./store/index.ts";
@@ -15,6 +16,8 @@ export const trusteeSettingsSchema = z.strictObject({
   dataDir: z.string().min(1),
   /** where the store's master key is: `file:PATH`, `credential:NAME`, `passphrase[:FILE]`; default: what is there */
   masterKey: z.string().min(1).max(4096).optional(),
+  /** where the store is, `sqlite:PATH` or `postgres://…`; default: `trustee.db` in the data directory */
+  store: z.string().min(1).max(4096).optional(),
   /** a name or address; without brackets around IPv6 */
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes a free one */
@@ -39,6 +42,14 @@ export const trusteeSettingsSchema = z.strictObject({
   collateralTimeoutSeconds: z.int().min(1).max(300).default(10),
   /** how long expired collateral is still taken, seconds */
   collateralGraceSeconds: z.int().min(0).max(MAX_COLLATERAL_GRACE).default(0),
+  /** whose statuses, words and bodies answers have, where the two families of peers differ (trustee.md §1.12) */
+  compat: z.enum(PEER_FAMILIES).default("openanolis"),
+  /** the versions of the protocol that are spoken; 0.4.0 always is */
+  protocolVersions: z
+    .array(z.enum([PROTOCOL_VERSION, ...OLDER_VERSIONS]))
+    .max(8)
+    .default([])
+    .transform((versions): ProtocolVersion[] => [PROTOCOL_VERSION, ...OLDER_VERSIONS.filter((version) => versions.includes(version))]),
   /** threads that verify evidence at most; default: one less than the machine has cores, so that requests are still answered */
   verifyWorkers: z
     .int()

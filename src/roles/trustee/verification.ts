@@ -1,5 +1,6 @@
 import { CaiError, type JsonObject, type JsonValue } from "../../system/index.ts";
 import type { Claims, TrustAnchor, Verifier } from "../../tee/index.ts";
+import { underAnySpelling } from "./tee-class.ts";
 
 /** What verification works with. */
 export interface VerificationParts {
@@ -23,6 +24,8 @@ export interface EvidenceToVerify {
 
 /** One piece of evidence after everything about it was verified. */
 export interface VerifiedEvidence {
+  /** the platform's name as the guest spelled it, under which its claims stand in tokens */
+  readonly tee: string;
   readonly claims: Claims;
   readonly runtimeDataClaims: JsonValue;
   readonly initDataClaims: JsonObject | null;
@@ -40,10 +43,10 @@ export async function verifyEvidence(
 ): Promise<VerifiedEvidence[]> {
   return Promise.all(
     pieces.map(async ({ tee, evidence, reportData, initData, runtimeDataClaims, initDataClaims }) => {
-      const verifier = verifiers.get(tee);
+      const verifier = underAnySpelling(verifiers, tee);
       if (verifier === undefined) throw unsupportedTee(tee);
       const claims = await verifier.verify(evidence, { reportData, ...(initData && { initData }) }, anchors, now);
-      return { claims, runtimeDataClaims, initDataClaims };
+      return { tee, claims, runtimeDataClaims, initDataClaims };
     }),
   );
 }

@@ -7,6 +7,22 @@ export const storeErrors = {
     cause: "A row of the trustee's database is not as the trustee wrote it: edited, moved, dropped, or restored from an older copy.",
     remedy: "Find out who wrote to the database; restore a whole backup together with its master key.",
   },
+  "store.missing": {
+    exit: 2,
+    cause: "There is no store where the setting `store` says.",
+    remedy: "Make one with `cai trustee init`, with the same --data and --store.",
+  },
+  "store.not-empty": {
+    exit: 2,
+    cause: "A store was to be written where there is one already.",
+    remedy: "Name a new file, or an empty database.",
+  },
+  "store.unavailable": {
+    exit: 4,
+    cause:
+      "The store's database does not answer now: it is down, it restarts, it has no connection or no room left, or something locks it.",
+    remedy: "See that the database runs and has room. The trustee goes on by itself as soon as it answers.",
+  },
   "store.schema-unknown": {
     exit: 1,
     cause: "The store was written by another version of cai.",
@@ -51,7 +67,7 @@ export const storeErrors = {
   "store.backup-key-wrong": {
     exit: 2,
     cause: "The backup was sealed with another key than the one that is given, or its header was changed.",
-    remedy: "Give the master key that the trustee had when the backup was made, or the backup's own passphrase (--backup-key).",
+    remedy: "Give the master key that the trustee had when the backup was made (--master-key).",
   },
   "store.backup-truncated": {
     exit: 3,
@@ -62,10 +78,5 @@ export const storeErrors = {
     exit: 3,
     cause: "The backup is not as it was written: a part of it was changed, moved, dropped or added.",
     remedy: "Take another copy or another backup. Nothing was restored.",
-  },
-  "store.not-empty": {
-    exit: 2,
-    cause: "A backup is restored into a place that holds a trustee already.",
-    remedy: "Restore into a new data directory and an empty database.",
   },
 } as const satisfies Record<string, CatalogueEntry>;

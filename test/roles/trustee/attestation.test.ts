@@ -5,17 +5,17 @@ import { Handshakes } from "../../../src/roles/trustee/handshake.ts";
 import { loadTrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { initTrustee } from "../../../src/roles/trustee/init.ts";
 import { Nonces } from "../../../src/roles/trustee/nonce.ts";
+import { OlderSessionIds } from "../../../src/roles/trustee/older-session.ts";
 import { Recorder } from "../../../src/roles/trustee/recorder.ts";
-import { openStore } from "../../../src/roles/trustee/store/index.ts";
 import { CaiError, createLogger } from "../../../src/system/index.ts";
 import { loadAnchors, parseBundle, tdxVerifier } from "../../../src/tee/tdx/index.ts";
 import { Guest, platform, START } from "./kbs-world.ts";
-import { idOf, scratchData } from "./scratch.ts";
+import { idOf, openData, scratchData } from "./scratch.ts";
 
 test("a token that could not be recorded is not given, nor when the same body comes again", async () => {
   const { dataDir, remove } = scratchData();
   await initTrustee({ dataDir, simulated: true, clock: () => START });
-  const store = openStore(dataDir, START);
+  const store = await openData(dataDir, START);
   try {
     const keys = await loadTrusteeKeys(store);
     const collateral = parseBundle(platform.bundle());
@@ -31,7 +31,14 @@ test("a token that could not be recorded is not given, nor when the same body co
     const parts: AttestationParts = {
       store,
       keys,
-      handshakes: new Handshakes(new Nonces(store.nonceKey, keys.tid, store.epoch), store, keys.tid, ["tdx"]),
+      handshakes: new Handshakes({
+        nonces: new Nonces(store.nonceKey, keys.tid, store.epoch),
+        store,
+        tid: keys.tid,
+        platforms: new Map([["tdx", "sha384"]]),
+        versions: ["0.4.0"],
+        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, ["tdx"]),
+      }),
       verifiers: new Map([["tdx", tdxVerifier({ collateral: () => collateral, expired: "report" })]]),
       anchors: [loadAnchors(new TextEncoder().encode(platform.anchorPem), true)],
       policy: new AttestationPolicyInForce(store),

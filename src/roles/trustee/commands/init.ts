@@ -1,7 +1,6 @@
 import { defineVerb } from "../../../system/index.ts";
 import { initTrustee } from "../index.ts";
-import { DATA_FLAG, MASTER_KEY_FLAG } from "./flags.ts";
-import { keySurroundings } from "./key-surroundings.ts";
+import { PLACE_FLAGS, placeOf } from "./flags.ts";
 
 export default defineVerb({
   path: "trustee init",
@@ -9,8 +8,7 @@ export default defineVerb({
     "Makes the store, the identity and the administrator's key of a new trustee, and prints where the key lies.\nRunning it again changes nothing. A store is for production or for simulated platforms, for ever.",
   positionals: [],
   flags: {
-    data: DATA_FLAG,
-    "master-key": MASTER_KEY_FLAG,
+    ...PLACE_FLAGS,
     simulated: { kind: "switch", about: "make a store for simulated platforms; it will never take real ones" },
   },
   examples: [
@@ -20,12 +18,7 @@ export default defineVerb({
   ],
   exits: { 2: "wrong usage, or the store that is there belongs to the other world" },
   async run({ flags, print }) {
-    const { tid, world, adminKeyPath, masterKey, created } = await initTrustee({
-      dataDir: flags.data,
-      masterKey: flags["master-key"],
-      keySurroundings: keySurroundings(),
-      simulated: flags.simulated,
-    });
+    const { tid, world, adminKeyPath, masterKey, created } = await initTrustee({ ...placeOf(flags), simulated: flags.simulated });
     const lines = [
       `${created ? "made" : "kept"} the ${world} trustee in ${flags.data}`,
       `  identity:   tid:${tid}   (give it to agents as --trustee-pin)`,

@@ -1,3 +1,4 @@
+import { PEER_FAMILIES, type PeerFamily, PROTOCOL_VERSIONS, type ProtocolVersion } from "../../../protocol/index.ts";
 import { CaiError, defineVerb, hardenProcess, readTextFile } from "../../../system/index.ts";
 import { parseCollateralUpdate } from "../../../tee/tdx/index.ts";
 import { createTrustee } from "../index.ts";
@@ -29,6 +30,7 @@ export default defineVerb({
     hardenProcess();
     const trustee = await createTrustee({
       dataDir: flags.data,
+      ...(flags.store !== undefined && { store: flags.store }),
       ...(flags["master-key"] !== undefined && { masterKey: flags["master-key"] }),
       keySurroundings: keySurroundings(),
       host,
@@ -39,6 +41,8 @@ export default defineVerb({
       acceptSample: flags["accept-sample"],
       ...collateralOf(flags),
       collateralGraceSeconds: flags["collateral-grace"],
+      compat: parseFamily(flags.compat),
+      protocolVersions: parseVersions(flags["protocol-versions"]),
       ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
       logger: log,
     });
@@ -58,6 +62,26 @@ export default defineVerb({
     await trustee.stop();
   },
 });
+
+function parseFamily(text: string): PeerFamily {
+  const family = PEER_FAMILIES.find((name) => name === text);
+  if (family !== undefined) return family;
+  throw new CaiError("cli.setting-invalid", `--compat cannot be ${JSON.stringify(text)}`, {
+    expected: PEER_FAMILIES.join(" or "),
+    got: text,
+  });
+}
+
+function parseVersions(list: string | undefined): ProtocolVersion[] {
+  return (list?.split(",") ?? []).map((text) => {
+    const version = PROTOCOL_VERSIONS.find((name) => name === text.trim());
+    if (version !== undefined) return version;
+    throw new CaiError("cli.setting-invalid", `--protocol-versions cannot be ${JSON.stringify(list)}`, {
+      expected: PROTOCOL_VERSIONS.join(", "),
+      got: text.trim(),
+    });
+  });
+}
 
 function parseListen(listen: string): { host: string; port: number } {
   const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})$/.exec(listen) ?? [];

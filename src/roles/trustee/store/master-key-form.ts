@@ -4,6 +4,7 @@ import { CaiError, writeWholeFile } from "../../../system/index.ts";
 import {
   createMasterKey,
   deriveStoreKeys,
+  dropNextKey,
   masterKeyPath,
   nextKeyPath,
   readMasterKey,
@@ -66,7 +67,7 @@ export function parseMasterKeyForm(setting: string | undefined, dataDir: string,
 }
 
 /** Reads what follows `passphrase:`. @throws CaiError `cli.setting-invalid` */
-export function passphraseSource(text: string | undefined): PassphraseSource {
+function passphraseSource(text: string | undefined): PassphraseSource {
   if (text === undefined) return { from: "terminal" };
   if (!text.startsWith("credential:")) return { from: "file", path: resolve(text) };
   const name = text.slice("credential:".length);
@@ -94,8 +95,8 @@ export function describeMasterKey(form: MasterKeyForm): string {
 export async function makeMasterKey(form: MasterKeyForm, surroundings: KeySurroundings): Promise<StoreKeys> {
   if (form.kind === "file") return createMasterKey(form.path);
   if (form.kind === "credential") return readMasterKeyCredential(credentialPath(form.name, surroundings));
-  if (existsSync(form.parameters)) return passphraseKeys(form.source, readParameters(form.parameters), surroundings);
-  return (await newPassphrase(form.source, form.parameters, surroundings)).keys;
+  if (existsSync(form.parameters)) return passphraseKeys(form.source, passphraseParameters(form.parameters), surroundings);
+  return newPassphrase(form.source, form.parameters, surroundings);
 }
 
 /**
@@ -115,7 +116,7 @@ export async function openMasterKeys(form: MasterKeyForm, surroundings: KeySurro
     case "passphrase": {
       const passphrase = await readPassphrase(form.source, surroundings);
       const next = nextKeyPath(form.parameters);
-      if (!existsSync(next)) return [deriveStoreKeys(await keyOfPassphrase(passphrase, readParameters(form.parameters)))];
+      if (!existsSync(next)) return [deriveStoreKeys(await keyOfPassphrase(passphrase, passphraseParameters(form.parameters)))];
       return passphraseCandidates(passphrase, [form.parameters, next]);
     }
   }
@@ -143,7 +144,7 @@ async function passphraseCandidates(passphrase: Buffer, places: readonly string[
   let wrong: unknown;
   for (const place of places) {
     try {
-      found.push(deriveStoreKeys(await keyOfPassphrase(Buffer.from(passphrase), readParameters(place))));
+      found.push(deriveStoreKeys(await keyOfPassphrase(Buffer.from(passphrase), passphraseParameters(place))));
     } catch (error) {
       wrong ??= error;
     }
@@ -154,23 +155,50 @@ async function passphraseCandidates(passphrase: Buffer, places: readonly string[
 }
 
 /**
- * Makes the key that a store is to be sealed with next. What is written waits beside what it will follow.
+ * Makes the key that a store is to be sealed with next. In the place of the one that it is sealed with, it waits beside that one; elsewhere it
+ * is put where it belongs at once, and a key that is there already is taken.
  *
  * @param used  the form that the store is sealed with now
- * @returns its keys, and the place of what waits there, to be put in force once the store is sealed with them
+ * @returns its keys, and whether it waits for {@link settleMasterKey}
  */
 export async function makeNextKey(
   form: MasterKeyForm,
   used: MasterKeyForm,
   surroundings: KeySurroundings,
-): Promise<{ keys: StoreKeys; place?: string }> {
-  if (form.kind === "credential") return { keys: readMasterKeyCredential(credentialPath(form.name, surroundings)) };
-  if (form.kind === "passphrase") {
-    const { keys } = await newPassphrase(form.source, nextKeyPath(form.parameters), surroundings);
-    return { keys, place: form.parameters };
+): Promise<{ keys: StoreKeys; waits: boolean }> {
+  switch (form.kind) {
+    case "credential":
+      return { keys: readMasterKeyCredential(credentialPath(form.name, surroundings)), waits: false };
+    case "passphrase": {
+      const waits = used.kind === "passphrase";
+      return { keys: await newPassphrase(form.source, waits ? nextKeyPath(form.parameters) : form.parameters, surroundings), waits };
+    }
+    case "file": {
+      const waits = used.kind === "file" && used.path === form.path;
+      return { keys: createMasterKey(waits ? nextKeyPath(form.path) : form.path), waits };
+    }
   }
-  if (used.kind !== "file" && existsSync(form.path)) return { keys: readMasterKey(form.path) };
-  return { keys: createMasterKey(nextKeyPath(form.path)), place: form.path };
+}
+
+/** Removes what an interrupted `rekey` left behind; the store was just opened with the key that it follows. */
+export function discardNextKey(form: MasterKeyForm): void {
+  if (form.kind === "file") dropNextKey(form.path);
+  if (form.kind === "passphrase") dropNextKey(form.parameters);
+}
+
+/** @returns the parameters of a passphrase. @throws CaiError `store.master-key-missing`, `store.master-key-invalid` */
+export function passphraseParameters(path: string): ScryptParameters {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new CaiError("store.master-key-missing", `the parameters of the passphrase, ${path}, cannot be read`, { cause });
+  }
+  try {
+    return scryptParametersSchema.parse(JSON.parse(text));
+  } catch {
+    throw new CaiError("store.master-key-invalid", `${path} holds no parameters of a passphrase`);
+  }
 }
 
 /**
@@ -179,7 +207,7 @@ export async function makeNextKey(
  * @returns its bytes, which the caller overwrites
  * @throws CaiError `store.passphrase-missing` where there is no terminal to ask at; `store.master-key-…` of a file
  */
-export async function readPassphrase(source: PassphraseSource, surroundings: KeySurroundings, fresh = false): Promise<Buffer> {
+async function readPassphrase(source: PassphraseSource, surroundings: KeySurroundings, fresh = false): Promise<Buffer> {
   switch (source.from) {
     case "file":
       return readSecretFile(source.path, "the passphrase", "own");
@@ -193,29 +221,15 @@ export async function readPassphrase(source: PassphraseSource, surroundings: Key
   }
 }
 
-async function newPassphrase(source: PassphraseSource, place: string, surroundings: KeySurroundings): Promise<{ keys: StoreKeys }> {
+async function newPassphrase(source: PassphraseSource, place: string, surroundings: KeySurroundings): Promise<StoreKeys> {
   const { key, parameters } = await newPassphraseKey(await readPassphrase(source, surroundings, true));
   writeWholeFile(place, `${JSON.stringify(parameters)}\n`, { mode: 0o600 });
   syncFolder(place);
-  return { keys: deriveStoreKeys(key) };
+  return deriveStoreKeys(key);
 }
 
 async function passphraseKeys(source: PassphraseSource, parameters: ScryptParameters, surroundings: KeySurroundings): Promise<StoreKeys> {
   return deriveStoreKeys(await keyOfPassphrase(await readPassphrase(source, surroundings), parameters));
-}
-
-function readParameters(path: string): ScryptParameters {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new CaiError("store.master-key-missing", `the parameters of the passphrase, ${path}, cannot be read`, { cause });
-  }
-  try {
-    return scryptParametersSchema.parse(JSON.parse(text));
-  } catch {
-    throw new CaiError("store.master-key-invalid", `${path} holds no parameters of a passphrase`);
-  }
 }
 
 function credentialPath(name: string, { credentials }: KeySurroundings): string {
