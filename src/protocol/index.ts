@@ -34,6 +34,7 @@ export {
   type RcarRequest,
   SESSION_COOKIE,
 } from "./messages.ts";
+export { PEER_FAMILIES, type PeerFamily } from "./peer-family.ts";
 export { formatResourcePath, formatResourceUri, parseResourcePath, parseResourceUri, type ResourcePath } from "./resource-path.ts";
 export {
   bodyContext,

@@ -63,7 +63,13 @@ export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<s
 async function openGrant({ store, keys, policy }: ReleaseParts, token: string, now: number): Promise<ReleaseGrant> {
   await checkClock(store, now);
   const { id, hash } = await policy.get();
-  return ReleaseGrant.open(keys.tokens, token, { tid: keys.tid, world: store.world, policyId: id, policyHash: hash, now });
+  return ReleaseGrant.open(await keys.tokens.accepted("ES256", now), token, {
+    tid: keys.tid,
+    world: store.world,
+    policyId: id,
+    policyHash: hash,
+    now,
+  });
 }
 
 async function requirePolicy({ store }: ReleaseParts, { path, query, now }: ReleaseCall, grant: ReleaseGrant): Promise<void> {

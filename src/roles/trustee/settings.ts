@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { PEER_FAMILIES } from "../../protocol/index.ts";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 import type { CollateralSurroundings } from "./collateral.ts";
 
@@ -36,6 +37,12 @@ export const trusteeSettingsSchema = z.strictObject({
   collateralTimeoutSeconds: z.int().min(1).max(300).default(10),
   /** how long expired collateral is still taken, seconds */
   collateralGraceSeconds: z.int().min(0).max(MAX_COLLATERAL_GRACE).default(0),
+  /** whose statuses, words and bodies answers have, where the two families of peers differ (trustee.md §1.12) */
+  compat: z.enum(PEER_FAMILIES).default("openanolis"),
+  /** the form of the attestation service's tokens (trustee.md §5); the key broker's are EAR always */
+  tokenType: z.enum(["ear", "simple"]).default("ear"),
+  /** what those tokens say as `iss`, where the family's tokens of that form say it */
+  issuerName: z.string().min(1).max(128).default("CoCo-Attestation-Service"),
   /** threads that verify evidence at most; default: one less than the machine has cores, so that requests are still answered */
   verifyWorkers: z
     .int()

@@ -10,7 +10,7 @@ import { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { forgetExpired } from "./clock.ts";
 import { localSurroundings, openCollateral } from "./collateral.ts";
 import { Handshakes } from "./handshake.ts";
-import { loadTrusteeKeys } from "./identity.ts";
+import { loadTrusteeKeys, type TrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
 import { MAX_ATTESTS } from "./rcar-routes.ts";
@@ -64,7 +64,8 @@ export async function createTrustee({
   try {
     store = openStore(dataDir, clock());
     if (store.world === "production") requireProduction(simulatedAnchors, settings.acceptSample);
-    const keys = await loadTrusteeKeys(store);
+    const keys = await loadTrusteeKeys(store, settings.compat);
+    await keys.tokens.forget(clock());
     const anchors = [...builtInAnchors(), ...simulatedAnchors];
     const collateral = openCollateral(settings, { store, anchors, verified: new VerificationCache(), logger, clock, surroundings });
     const pool = new VerifierPool({
@@ -93,7 +94,7 @@ export async function createTrustee({
       collateral.close();
       pool.stop();
     };
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock.release() });
+    return running(store, keys, () => listen(settings, application), { logger, clock, halt, release: () => lock.release() });
   } catch (error) {
     await store?.close();
     lock.release();
@@ -103,7 +104,7 @@ export async function createTrustee({
 
 function running(
   store: Store,
-  tid: string,
+  { tid, tokens }: TrusteeKeys,
   open: () => ReturnType<typeof listen>,
   { logger, clock, halt, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { halt: () => void; release: () => void },
 ): Trustee {
@@ -124,7 +125,9 @@ function running(
     async start() {
       server = open();
       pruning = setInterval(() => {
-        forgetExpired(store, clock()).catch((error) => logger.error("pruning failed", { error: CaiError.from(error).id }));
+        Promise.all([forgetExpired(store, clock()), tokens.forget(clock())]).catch((error) =>
+          logger.error("pruning failed", { error: CaiError.from(error).id }),
+        );
       }, PRUNE_EVERY_MS);
       logger.info("trustee listens", { url: server.url, world: store.world, tid: `tid:${tid}` });
       return { url: server.url };

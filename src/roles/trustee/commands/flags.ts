@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { PEER_FAMILIES } from "../../../protocol/index.ts";
 import type { FlagSpec } from "../../../system/index.ts";
 import { MAX_VERIFY_WORKERS } from "../settings.ts";
 
@@ -65,6 +66,26 @@ export const SERVE_FLAGS = {
     max: 30 * 86_400,
     default: 0,
     about: "how long expired collateral is still taken; recorded with every decision",
+  },
+  compat: {
+    kind: "text",
+    value: "FAMILY",
+    oneOf: PEER_FAMILIES,
+    default: "openanolis",
+    about: "whose statuses and words answers have where peers of the two families expect other ones: openanolis or coco",
+  },
+  "token-type": {
+    kind: "text",
+    value: "TYPE",
+    oneOf: ["ear", "simple"],
+    default: "ear",
+    about: "the form of the attestation service's tokens: ear, or simple, which older relying parties of the openanolis family read",
+  },
+  "issuer-name": {
+    kind: "text",
+    value: "NAME",
+    default: "CoCo-Attestation-Service",
+    about: "what those tokens name as their issuer: simple ones, and ear ones of --compat coco",
   },
   "verify-workers": {
     kind: "number",

@@ -1,3 +1,4 @@
+import { PEER_FAMILIES, type PeerFamily } from "../../../protocol/index.ts";
 import { CaiError, defineVerb, hardenProcess, readTextFile } from "../../../system/index.ts";
 import { parseCollateralUpdate } from "../../../tee/tdx/index.ts";
 import { createTrustee } from "../index.ts";
@@ -36,6 +37,9 @@ export default defineVerb({
       acceptSample: flags["accept-sample"],
       ...collateralOf(flags),
       collateralGraceSeconds: flags["collateral-grace"],
+      compat: parseFamily(flags.compat),
+      tokenType: flags["token-type"] === "simple" ? "simple" : "ear",
+      issuerName: flags["issuer-name"],
       ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
       logger: log,
     });
@@ -55,6 +59,15 @@ export default defineVerb({
     await trustee.stop();
   },
 });
+
+function parseFamily(text: string): PeerFamily {
+  const family = PEER_FAMILIES.find((name) => name === text);
+  if (family !== undefined) return family;
+  throw new CaiError("cli.setting-invalid", `--compat cannot be ${JSON.stringify(text)}`, {
+    expected: PEER_FAMILIES.join(" or "),
+    got: text,
+  });
+}
 
 function parseListen(listen: string): { host: string; port: number } {
   const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})$/.exec(listen) ?? [];
