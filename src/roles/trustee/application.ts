@@ -77,7 +77,7 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
         reply = await route.handle(call);
         if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
       } catch (error) {
-        reply = errorAnswer(error, route.place, authorized, parts.logger);
+        reply = route.refuse?.(CaiError.from(error), authorized) ?? errorAnswer(error, route.place, authorized, parts.logger);
       } finally {
         active--;
         budget.give(held);

@@ -57,7 +57,7 @@ export function gradeEvidence({ evidence, policy, references, floor, now }: Grad
 }
 
 /** @returns the object that attestation policies read and that tokens carry (trustee.md §5.2) */
-function annotatedEvidence({ claims, runtimeDataClaims, initDataClaims }: VerifiedEvidence): JsonObject {
+export function annotatedEvidence({ claims, runtimeDataClaims, initDataClaims }: VerifiedEvidence): JsonObject {
   return {
     report_data: claims.reportData,
     runtime_data_claims: runtimeDataClaims,

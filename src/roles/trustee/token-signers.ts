@@ -133,12 +133,12 @@ export class TokenSigners {
    * Makes a signer that follows the present one.
    *
    * @returns its key id
-   * @throws CaiError `trustee.signer-time`, `trustee.signers-too-many`
+   * @throws CaiError `kbs.signer-time`, `kbs.signers-too-many`
    */
   async rotate(request: RotationRequest): Promise<string> {
     const { from, now } = request;
     if (from < now || from > now + MAX_AHEAD) {
-      throw new CaiError("trustee.signer-time", "a signer cannot begin then", {
+      throw new CaiError("kbs.signer-time", "a signer cannot begin then", {
         expected: `${now} to ${now + MAX_AHEAD}`,
         got: String(from),
       });
@@ -179,7 +179,7 @@ export class TokenSigners {
         added = wanted(known.map(([, row]) => row));
         if (!added) return {};
         if (known.length >= MAX_SIGNERS) {
-          throw new CaiError("trustee.signers-too-many", `there are ${known.length} token signers already`, {
+          throw new CaiError("kbs.signers-too-many", `there are ${known.length} token signers already`, {
             expected: `less than ${MAX_SIGNERS}`,
           });
         }

@@ -6,6 +6,8 @@ import { sampleDeviceVerifier, sampleVerifier } from "../../tee/sample/index.ts"
 import { builtInAnchors, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication } from "./application.ts";
+import { Challenges } from "./as/challenges.ts";
+import { MAX_APPRAISALS } from "./as/routes.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { forgetExpired } from "./clock.ts";
 import { localSurroundings, openCollateral } from "./collateral.ts";
@@ -71,7 +73,7 @@ export async function createTrustee({
     const pool = new VerifierPool({
       verifiers: { tdx: { collateral: collateral.source, expired: "report" } },
       workers: settings.verifyWorkers,
-      waiting: MAX_ATTESTS,
+      waiting: MAX_ATTESTS + MAX_APPRAISALS,
     });
     const samples = settings.acceptSample ? [sampleVerifier, sampleDeviceVerifier] : [];
     if (settings.acceptSample) logger.warn("sample evidence is accepted: it proves nothing, and whoever asks can make it up");
@@ -87,6 +89,11 @@ export async function createTrustee({
       policy: new AttestationPolicyInForce(store),
       recorder,
       collateralGraceSeconds: settings.collateralGraceSeconds,
+      challenges: new Challenges(store),
+      family: settings.compat,
+      tokenType: settings.tokenType,
+      issuerName: settings.issuerName,
+      logger,
     });
     const administrators = new AdministratorCheck(store, keys.tid);
     const application = createApplication({ keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined }, routes);

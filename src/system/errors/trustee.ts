@@ -17,16 +17,6 @@ export const trusteeErrors = {
     cause: "A production trustee was told to take sample evidence, which software makes up.",
     remedy: "Leave --accept-sample out, or use a trustee made by `cai trustee init --simulated`.",
   },
-  "trustee.signer-time": {
-    exit: 2,
-    cause: "A token signer was to begin in the past, or too far ahead.",
-    remedy: "Name a time from now on, at most 30 days ahead.",
-  },
-  "trustee.signers-too-many": {
-    exit: 1,
-    cause: "So many token signers are announced, or have tokens around, that there can be no more.",
-    remedy: "Wait until tokens of earlier signers have expired; `cai trustee signer ls` shows when.",
-  },
   "trustee.data-in-use": {
     exit: 2,
     cause: "Another trustee works on the same data directory.",
