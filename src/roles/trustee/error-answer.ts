@@ -6,8 +6,16 @@ import type { Reply } from "./route.ts";
 
 /** Statuses of errors that only `cai` knows, where the protocol's table has no row of its own. */
 const STATUSES: Partial<Record<ErrorId, number>> = {
+  "admin.administrator-missing": 404,
+  "admin.last-administrator": 409,
+  "admin.role-in-use": 409,
+  "admin.role-missing": 404,
+  "kbs.denial-missing": 404,
   "kbs.policy-missing": 404,
   "kbs.policy-protected": 409,
+  "kbs.provenance-unsupported": 501,
+  "kbs.realm-missing": 404,
+  "kbs.realm-not-empty": 409,
   "kbs.reference-missing": 404,
   "kbs.request-timeout": 408,
   "tee.verifier-lost": 503,

@@ -1,6 +1,6 @@
 import { attestedKeyForRelease, type EarClaims, parseEarClaims, type TeeKey, type TokenExpectation } from "../../protocol/index.ts";
 import { CaiError, type ErrorId, type JsonObject } from "../../system/index.ts";
-import { floorInToken, verifyToken } from "./attestation-token.ts";
+import { type MintedClaims, mintedMembers, verifyToken } from "./attestation-token.ts";
 import type { TokenSigner } from "./identity.ts";
 
 /**
@@ -9,17 +9,25 @@ import type { TokenSigner } from "./identity.ts";
  */
 export class ReleaseGrant {
   readonly teeKey: TeeKey;
-  /** the whole of the token's claims, the resource policy's input */
+  /** the whole of the token's claims, as they were minted */
   readonly claims: JsonObject;
+  /** the evidence in the token, to be graded again, and the facts of each piece */
+  readonly submods: EarClaims["submods"];
+  readonly facts: MintedClaims["cai"]["facts"];
   readonly binding: "tagged" | "plain" | "none";
+  readonly fresh: "nonce" | "challenge" | "none";
   readonly level: string;
   readonly policyHash: string;
   readonly #floor: readonly ErrorId[];
 
-  private constructor(teeKey: TeeKey, claims: JsonObject, cai: NonNullable<EarClaims["cai"]>, floor: readonly ErrorId[]) {
+  private constructor(teeKey: TeeKey, claims: JsonObject, ear: EarClaims, cai: NonNullable<EarClaims["cai"]>) {
+    const { floor, facts } = mintedMembers(claims);
     this.teeKey = teeKey;
     this.claims = claims;
+    this.submods = ear.submods;
+    this.facts = facts;
     this.binding = cai.binding;
+    this.fresh = cai.fresh;
     this.level = cai.level;
     this.policyHash = cai.policy_hash;
     this.#floor = floor;
@@ -36,7 +44,7 @@ export class ReleaseGrant {
     const ear = parseEarClaims(claims);
     const teeKey = attestedKeyForRelease(ear, expected);
     if (ear.cai === undefined) throw new CaiError("kbs.token-use", "the token is not for the key broker");
-    return new ReleaseGrant(teeKey, claims, ear.cai, floorInToken(claims));
+    return new ReleaseGrant(teeKey, claims, ear, ear.cai);
   }
 
   /** @throws CaiError `policy.…`: a line of the floor did not hold, and no policy lifts that (security.md I12) */

@@ -60,6 +60,7 @@ export function policyRoutes(store: Store): Route[] {
     },
     {
       ...read,
+      legacyOpen: true,
       path: one,
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
@@ -80,6 +81,7 @@ export function policyRoutes(store: Store): Route[] {
     },
     {
       ...read,
+      legacyOpen: true,
       path: `${KBS_PREFIX}/attestation-policies`,
       bodyLimit: NO_BODY,
       async handle({ realm }) {

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { decodeBase64Url } from "../../crypto/index.ts";
-import { formatResourcePath, KBS_PREFIX, parseResourcePath } from "../../protocol/index.ts";
+import { formatResourcePath, KBS_PREFIX, parseResourcePath, type ResourcePath } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import { parseJsonBody } from "./json-body.ts";
-import { DEFAULT_BODY, NO_BODY, type Route, restOf } from "./route.ts";
+import type { Realms } from "./realm.ts";
+import { type Call, DEFAULT_BODY, NO_BODY, type Route, restOf } from "./route.ts";
 import type { Store } from "./store/index.ts";
 
 /** Several secrets in base64url may be as large together as one alone. */
@@ -18,8 +19,10 @@ const batch = z.strictObject({
 });
 
 /** The admin side of resources (trustee.md §2.3), and the write of several in one transaction (security.md §3.7). */
-export function resourceRoutes(store: Store): Route[] {
+export function resourceRoutes(store: Store, realms: Realms): Route[] {
   const resource = `${KBS_PREFIX}/resource/*`;
+  // Which realm a secret is of, its path says (security.md I21).
+  const named = ({ path }: Pick<Call, "path">) => [parseResourcePath(restOf(path, resource))];
   const admin = { place: "admin", signed: true } as const;
   const read = { ...admin, method: "GET", right: "resource.read" } as const;
   const write = { ...admin, right: "resource.write" } as const;
@@ -28,6 +31,7 @@ export function resourceRoutes(store: Store): Route[] {
       ...write,
       method: "POST",
       path: resource,
+      scope: named,
       bodyLimit: DEFAULT_BODY,
       async handle({ path, body }) {
         await store.resources.putAll([{ path: pathOf(restOf(path, resource)), value: body }], true);
@@ -39,6 +43,7 @@ export function resourceRoutes(store: Store): Route[] {
       ...write,
       method: "DELETE",
       path: resource,
+      scope: named,
       bodyLimit: NO_BODY,
       async handle({ path }) {
         const name = pathOf(restOf(path, resource));
@@ -49,10 +54,29 @@ export function resourceRoutes(store: Store): Route[] {
     {
       ...read,
       path: `${KBS_PREFIX}/resources`,
+      scope: "realm",
+      legacyOpen: true,
       bodyLimit: NO_BODY,
-      async handle() {
-        const names = (await store.resources.list()).map(({ path }) => parseResourcePath(path));
-        const list = names.map(({ repository, type, tag }) => ({ repository_name: repository, resource_type: type, resource_tag: tag }));
+      async handle({ confinedTo }) {
+        const list = (await listed(store, realms, confinedTo)).map(({ name: { repository, type, tag } }) => ({
+          repository_name: repository,
+          resource_type: type,
+          resource_tag: tag,
+        }));
+        return { body: JSON.stringify(list) };
+      },
+    },
+    {
+      ...read,
+      path: `${KBS_PREFIX}/cai/resources`,
+      scope: "realm",
+      bodyLimit: NO_BODY,
+      async handle({ confinedTo }) {
+        const list = (await listed(store, realms, confinedTo)).map(({ name, size, realm }) => ({
+          path: formatResourcePath(name),
+          size,
+          realm,
+        }));
         return { body: JSON.stringify(list) };
       },
     },
@@ -60,6 +84,7 @@ export function resourceRoutes(store: Store): Route[] {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/cai/resources`,
+      scope: ({ body }) => parseJsonBody(batch, body).resources.map(({ path }) => parseResourcePath(path)),
       bodyLimit: BATCH_BODY,
       async handle({ body }) {
         const { resources, replace } = parseBatch(body);
@@ -69,6 +94,24 @@ export function resourceRoutes(store: Store): Route[] {
       },
     },
   ];
+}
+
+interface ListedResource {
+  readonly name: ResourcePath;
+  /** bytes */
+  readonly size: number;
+  readonly realm: string;
+}
+
+/** @returns every resource, or those of one realm */
+async function listed(store: Store, realms: Realms, only: string | undefined): Promise<ListedResource[]> {
+  const list: ListedResource[] = [];
+  for (const { path, size } of await store.resources.list()) {
+    const name = parseResourcePath(path);
+    const realm = await realms.of(name);
+    if (only === undefined || realm === only) list.push({ name, size, realm });
+  }
+  return list;
 }
 
 function pathOf(text: string): string {

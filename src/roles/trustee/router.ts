@@ -1,8 +1,11 @@
 import type { CollateralCache } from "../../tee/tdx/index.ts";
+import { administrationRoutes } from "./administration-routes.ts";
 import type { AttestationParts } from "./attestation.ts";
 import { collateralRoutes } from "./collateral-routes.ts";
+import { denialRoutes } from "./denial-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { rcarRoutes } from "./rcar-routes.ts";
+import { realmRoutes } from "./realm-routes.ts";
 import { referenceRoutes } from "./reference-routes.ts";
 import type { ReleaseParts } from "./release.ts";
 import { resourceRoutes } from "./resource-routes.ts";
@@ -14,9 +17,12 @@ export function routerTable(parts: AttestationParts & ReleaseParts & { readonly 
   return [
     ...serviceRoutes(parts.keys, parts.store.world),
     ...rcarRoutes(parts),
-    ...resourceRoutes(parts.store),
+    ...resourceRoutes(parts.store, parts.realms),
     ...policyRoutes(parts.store),
-    ...referenceRoutes(parts.store),
+    ...referenceRoutes(parts.store, parts.usage),
+    ...realmRoutes(parts.store, parts.realms),
+    ...denialRoutes(parts.denials),
+    ...administrationRoutes(parts.store),
     ...collateralRoutes(parts.collateral),
   ];
 }

@@ -34,6 +34,8 @@ export const trusteeSettingsSchema = z.strictObject({
   collateralTimeoutSeconds: z.int().min(1).max(300).default(10),
   /** how long expired collateral is still taken, seconds */
   collateralGraceSeconds: z.int().min(0).max(MAX_COLLATERAL_GRACE).default(0),
+  /** attestation policies and the names of secrets are read without a token, as upstream's consoles do (trustee.md §1.2) */
+  legacyOpenAttestationPolicy: z.boolean().default(false),
   /** threads that verify evidence at most; default: one less than the machine has cores, so that requests are still answered */
   verifyWorkers: z
     .int()

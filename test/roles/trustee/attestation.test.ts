@@ -1,11 +1,13 @@
 import { expect, test } from "bun:test";
 import { type AttestationParts, attest } from "../../../src/roles/trustee/attestation.ts";
 import { AttestationPolicyInForce } from "../../../src/roles/trustee/attestation-policy.ts";
+import { Denials } from "../../../src/roles/trustee/denial.ts";
 import { Handshakes } from "../../../src/roles/trustee/handshake.ts";
 import { loadTrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { initTrustee } from "../../../src/roles/trustee/init.ts";
 import { Nonces } from "../../../src/roles/trustee/nonce.ts";
 import { Recorder } from "../../../src/roles/trustee/recorder.ts";
+import { ReferenceUsage } from "../../../src/roles/trustee/reference-usage.ts";
 import { openStore } from "../../../src/roles/trustee/store/index.ts";
 import { CaiError, createLogger } from "../../../src/system/index.ts";
 import { loadAnchors, parseBundle, tdxVerifier } from "../../../src/tee/tdx/index.ts";
@@ -36,6 +38,8 @@ test("a token that could not be recorded is not given, nor when the same body co
       anchors: [loadAnchors(new TextEncoder().encode(platform.anchorPem), true)],
       policy: new AttestationPolicyInForce(store),
       recorder: new Recorder({ ...store, decisions }, createLogger("silent")),
+      denials: new Denials(store),
+      usage: new ReferenceUsage(store),
       collateralGraceSeconds: 0,
     };
     const request = JSON.stringify({ version: "0.4.0", tee: "tdx", "extra-params": { cai: { v: 1 } } });

@@ -48,6 +48,7 @@ function claims(cai: Partial<Cai> = {}, rest: Partial<MintedClaims> = {}): Minte
       policy_hash: HASH,
       level: "L1",
       floor: [],
+      facts: {},
       ...cai,
     },
     ...rest,

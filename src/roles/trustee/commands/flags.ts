@@ -61,6 +61,11 @@ export const SERVE_FLAGS = {
     default: 0,
     about: "how long expired collateral is still taken; recorded with every decision",
   },
+  "legacy-open-attestation-policy": {
+    kind: "switch",
+    noVariable: true,
+    about: "let everybody read the root realm's attestation policies and the names of its secrets, as upstream consoles do; opens no write",
+  },
   "verify-workers": {
     kind: "number",
     noVariable: true,

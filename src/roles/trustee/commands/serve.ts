@@ -35,6 +35,7 @@ export default defineVerb({
       trustAnchors: flags["trust-anchor"] === undefined ? [] : [flags["trust-anchor"]],
       ...collateralOf(flags),
       collateralGraceSeconds: flags["collateral-grace"],
+      legacyOpenAttestationPolicy: flags["legacy-open-attestation-policy"],
       ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
       logger: log,
     });

@@ -1,5 +1,6 @@
 export { lockData } from "./data-lock.ts";
 export { createMasterKey, masterKeyPath } from "./master-key.ts";
+export { realmKey, rowsOfRealm } from "./policy-tables.ts";
 export { createStore, openStore, type StoreContents, storeExists } from "./sqlite-store.ts";
 export {
   type Decision,
