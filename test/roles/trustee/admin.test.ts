@@ -5,7 +5,8 @@ import { SignJWT } from "jose";
 import { makeAdminToken } from "../../../src/protocol/index.ts";
 import { isAdminRight } from "../../../src/roles/trustee/rights.ts";
 import { routerTable } from "../../../src/roles/trustee/router.ts";
-import { admin, b64url, expectOk, Guest, type KbsWorld, platform, provision, refusal, START, startKbs } from "./kbs-world.ts";
+import { CALLS, DENY, message, REFUSED } from "./admin-calls.ts";
+import { admin, b64url, expectOk, Guest, type KbsWorld, provision, refusal, START, startKbs } from "./kbs-world.ts";
 
 let world: KbsWorld;
 beforeAll(async () => {
@@ -15,53 +16,6 @@ afterAll(() => world.end());
 beforeEach(() => {
   world.clock.now = START;
 });
-
-const message = (values: object) =>
-  JSON.stringify({ version: "0.1.0", type: "sample", payload: Buffer.from(JSON.stringify(values)).toString("base64") });
-const DENY = "package policy\nimport rego.v1\ndefault allow := false\n";
-
-const OTHER_KEY = generateKeyPairSync("ed25519").publicKey.export({ format: "pem", type: "spki" });
-
-/** Every call that wants an administrator, in a form that would succeed. */
-const CALLS: [method: string, path: string, body: string][] = [
-  ["POST", "resource/a/b/c", "secret"],
-  ["POST", "cai/resources", JSON.stringify({ resources: [{ path: "a/b/d", value: b64url("v") }], replace: true })],
-  ["GET", "resources", ""],
-  ["DELETE", "resource/a/b/c", ""],
-  ["POST", "resource-policy", JSON.stringify({ policy: b64url(DENY) })],
-  ["GET", "resource-policy", ""],
-  ["POST", "attestation-policy", JSON.stringify({ type: "rego", policy_id: "other", policy: b64url("package policy\nhardware := 2\n") })],
-  ["GET", "attestation-policy/other", ""],
-  ["GET", "attestation-policies", ""],
-  ["DELETE", "attestation-policy/other", ""],
-  ["POST", "rvps/register", JSON.stringify({ message: message({ name: ["a"] }) })],
-  ["GET", "rvps/query", ""],
-  ["DELETE", "rvps/delete/name", ""],
-  ["POST", "reference-value", message({ name: ["a"] })],
-  ["GET", "reference-value/name", ""],
-  ["POST", "cai/references", JSON.stringify({ references: [{ name: "own", value: ["a"], expiration: "2040-01-01T00:00:00Z" }] })],
-  ["GET", "cai/references", ""],
-  ["DELETE", "cai/references/own", ""],
-  ["GET", "cai/resources", ""],
-  ["POST", "cai/realms", JSON.stringify({ realm: "other" })],
-  ["GET", "cai/realms", ""],
-  ["DELETE", "cai/realms/other", ""],
-  ["POST", "cai/denials", JSON.stringify({ kind: "ppid", value: "00" })],
-  ["GET", "cai/denials", ""],
-  ["DELETE", "cai/denials/ppid/00", ""],
-  ["POST", "cai/roles", JSON.stringify({ name: "other", role: { rights: ["resource.read"] } })],
-  ["GET", "cai/roles", ""],
-  ["DELETE", "cai/roles/other", ""],
-  ["POST", "cai/administrators", JSON.stringify({ name: "other", administrator: { kind: "key", public_key: OTHER_KEY } })],
-  ["GET", "cai/administrators", ""],
-  ["DELETE", "cai/administrators/other", ""],
-  ["POST", "cai/collateral", platform.bundle()],
-  ["GET", "cai/collateral", ""],
-  ["GET", "cai/collateral/export", ""],
-];
-
-/** Calls that are never done, whoever asks, but that only an administrator is told so. */
-const REFUSED: typeof CALLS = [["POST", "rvps/set_reference_value_list", '{"rv_list":[]}']];
 
 function bare(method: string, path: string, body: string, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${world.url}/kbs/v0/${path}`, { method, headers, ...(method !== "GET" && { body }) });
