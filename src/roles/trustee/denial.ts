@@ -4,7 +4,7 @@ import type { IdentifierKind, PlatformIdentifier } from "../../tee/index.ts";
 import { ROOT_REALM, realmKey, rowsOfRealm, type Store } from "./store/index.ts";
 
 /** What a deny row may name: a machine by one of its names, or what runs on it (security.md I16). */
-export const DENIAL_KINDS = [
+const DENIAL_KINDS = [
   "ppid",
   "platform-instance",
   "pck-serial",
