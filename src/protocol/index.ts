@@ -32,6 +32,7 @@ export {
   type RcarAttestation,
   type RcarChallenge,
   type RcarRequest,
+  rcarSchemas,
   SESSION_COOKIE,
 } from "./messages.ts";
 export { formatResourcePath, formatResourceUri, parseResourcePath, parseResourceUri, type ResourcePath } from "./resource-path.ts";

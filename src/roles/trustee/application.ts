@@ -1,16 +1,20 @@
 import { Hono } from "hono";
 import { bodyContext, encodeErrorAnswer, KBS_PREFIX, KEYLESS_CONTEXT, SIGNATURE_HEADER } from "../../protocol/index.ts";
-import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
+import { CaiError, type Logger, onBehalfOf } from "../../system/index.ts";
 import type { AdministratorCheck } from "./administrators.ts";
 import { ByteBudget } from "./byte-budget.ts";
+import type { TrustedProxies } from "./client-address.ts";
+import type { ClientLimits, Counted } from "./client-limits.ts";
 import { errorAnswer } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
+import type { Metrics, RouteMeter } from "./metrics.ts";
 import { bearerOf } from "./rcar-routes.ts";
 import { readRealm } from "./realm.ts";
 import type { Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
+import { REQUEST_ID_HEADER, RequestIds } from "./request-id.ts";
 import { isAdminRight } from "./rights.ts";
-import { type Call, mountsOf, type Reply, type Route } from "./route.ts";
+import { type Call, mountsOf, type Reply, type Route, SMALL_BODY } from "./route.ts";
 
 /** How long a body may take to arrive, milliseconds. */
 const BODY_TIMEOUT_MS = 30_000;
@@ -18,6 +22,8 @@ const BODY_TIMEOUT_MS = 30_000;
 const MAX_REQUESTS = 1024;
 /** Bytes of all bodies that are held at a time. */
 const MAX_BODIES = 128 * 1024 * 1024;
+/** What a proxy adds for whom it asks: the request is nobody's on this machine then, though the connection is. */
+const FORWARDED = ["x-forwarded-for", "forwarded", "x-real-ip"] as const;
 
 export interface ApplicationParts {
   readonly keys: TrusteeKeys;
@@ -25,73 +31,146 @@ export interface ApplicationParts {
   readonly recorder: Recorder;
   readonly logger: Logger;
   readonly clock: () => number;
-  /** true where the listener itself speaks TLS */
-  readonly tls: boolean;
+  readonly proxies: TrustedProxies;
+  readonly limits: ClientLimits;
+  readonly metrics: Metrics;
 }
 
 /** What the server hands to the application with each request. */
-interface Connection {
-  /** the address at the other end, as text */
+export interface Connection {
+  /** the address at the other end, as text; `unix` for a socket of the file system */
   readonly client: string;
+  /** whether the other end is this machine */
+  readonly local: boolean;
+  /** whether nobody else can read what goes over it: TLS, or this machine (security.md I24) */
+  readonly private: boolean;
+}
+
+/** Requests under way, those of them whose bodies are still arriving, and the bytes of bodies that are held. */
+export interface Load {
+  readonly active: number;
+  readonly arriving: number;
+  readonly bytes: number;
 }
 
 export interface Application {
   fetch(request: Request, connection: Connection): Response | Promise<Response>;
 }
 
-/** Makes the HTTP application out of the router table. */
-export function createApplication(parts: ApplicationParts, routes: readonly Route[]): Application {
-  const app = new Hono<{ Bindings: Connection }>();
-  const budget = new ByteBudget(MAX_BODIES);
-  // In the order in which they began.
-  const arriving = new Set<AbortController>();
-  let active = 0;
-  for (const [route, mount] of routes.flatMap((route) => mountsOf(route).map((mount) => [route, mount] as const))) {
-    app.on(route.method, mount + route.path, async (context) => {
-      const { raw } = context.req;
-      // What an admin token and the answer's signature are about is the path from the route's own prefix on, wherever that is mounted.
-      const target = targetOf(raw.url).slice(mount.length);
-      let signing = { context: KEYLESS_CONTEXT };
-      let reply: Reply;
-      let authorized = false;
-      let held = 0;
-      active++;
-      try {
-        if (active > MAX_REQUESTS) makeRoom(arriving);
-        const arrival = new AbortController();
-        arriving.add(arrival);
-        const take = (bytes: number) => {
-          budget.take(bytes);
-          held += bytes;
-        };
-        const reading = readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS, take, arrival.signal);
-        const body = await reading.finally(() => arriving.delete(arrival));
-        if (raw.method !== "GET") signing = { context: bodyContext(body) };
-        const call = callOf(raw, target, body, context.env.client, parts.clock(), (value) => {
-          signing = { context: value };
-        });
-        if (isAdminRight(route.right)) {
-          await requireAdmin(parts, route, call, target);
-          authorized = true;
-        }
-        reply = await route.handle(call);
-        if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
-      } catch (error) {
-        reply = errorAnswer(error, route.place, authorized, parts.logger);
-      } finally {
-        active--;
-        budget.give(held);
-      }
-      return respond(parts, route, raw.method, target, signing.context, reply);
-    });
+/** What all the requests of one trustee share, whichever address they come by. */
+export class Work {
+  readonly budget = new ByteBudget(MAX_BODIES);
+  /** bodies on their way, in the order in which they began */
+  readonly arriving = new Set<AbortController>();
+  readonly ids = new RequestIds();
+  active = 0;
+
+  get load(): Load {
+    return { active: this.active, arriving: this.arriving.size, bytes: this.budget.taken };
   }
-  app.notFound(({ req }) => unknownPlace(pathOf(targetOf(req.raw.url))));
+}
+
+/** One request, while it is answered. */
+interface Exchange {
+  readonly route: Route;
+  readonly raw: Request;
+  /** path and query from the route's own prefix on */
+  readonly target: string;
+  readonly connection: Connection;
+  readonly requestId: string;
+}
+
+/** Makes the HTTP application out of the router table. @param work  shared by the applications of one trustee */
+export function createApplication(parts: ApplicationParts, routes: readonly Route[], work = new Work()): Application {
+  const app = new Hono<{ Bindings: Connection }>();
+  const { ids } = work;
+  for (const route of routes) {
+    const meter = parts.metrics.route(route.path);
+    for (const mount of mountsOf(route)) {
+      app.on(route.method, mount + route.path, async (context) => {
+        const { raw } = context.req;
+        const requestId = ids.idOf(raw.headers.get(REQUEST_ID_HEADER));
+        // What an admin token and the answer's signature are about is the path from the route's own prefix on, wherever that is mounted.
+        const exchange = { route, raw, target: targetOf(raw.url).slice(mount.length), connection: context.env, requestId };
+        return measured(parts.logger, meter, exchange, () => onBehalfOf(requestId, () => answer(parts, work, exchange)));
+      });
+    }
+  }
+  const unknown = parts.metrics.unknownRoute();
+  app.notFound(({ req }) => {
+    unknown(req.method, 404, 0);
+    return unknownPlace(req.raw, ids.idOf(req.raw.headers.get(REQUEST_ID_HEADER)));
+  });
   app.onError((error) => {
     const { status, body } = encodeErrorAnswer("internal.unexpected", "resource");
     parts.logger.error("request failed", { error: "internal.unexpected", reason: error.message });
     return new Response(body, { status, headers: { "content-type": "application/json" } });
   });
   return { fetch: (request, connection) => app.fetch(request, connection) };
+}
+
+async function measured(logger: Logger, meter: RouteMeter, { route, raw, requestId }: Exchange, work: () => Promise<Response>) {
+  const start = performance.now();
+  const response = await work();
+  const ms = performance.now() - start;
+  meter(raw.method, response.status, ms / 1000);
+  logger.debug("request", { request: requestId, method: raw.method, route: route.path, status: response.status, ms: Math.round(ms) });
+  return response;
+}
+
+async function answer(parts: ApplicationParts, work: Work, exchange: Exchange): Promise<Response> {
+  const { route, raw, target, connection, requestId } = exchange;
+  const { budget, arriving } = work;
+  let signing = { context: KEYLESS_CONTEXT };
+  let reply: Reply;
+  let authorized = false;
+  let held = 0;
+  let leave = () => {};
+  const client = parts.proxies.clientOf(connection.client, raw.headers.get("x-forwarded-for"));
+  // What comes from this machine itself has no address of its own to be counted by.
+  const limited = !connection.local || client.address !== connection.client;
+  work.active++;
+  try {
+    if (limited) leave = parts.limits.enter(client.address, countedOf(route));
+    if (work.active > MAX_REQUESTS) makeRoom(arriving);
+    const arrival = new AbortController();
+    arriving.add(arrival);
+    const take = (bytes: number) => {
+      budget.take(bytes);
+      held += bytes;
+    };
+    const reading = readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS, take, arrival.signal);
+    const body = await reading.finally(() => arriving.delete(arrival));
+    if (raw.method !== "GET") signing = { context: bodyContext(body) };
+    const call = callOf(exchange, body, client.label, parts.clock(), (value) => {
+      signing = { context: value };
+    });
+    if (route.right === "local") requireLocal(raw, connection);
+    if (isAdminRight(route.right)) {
+      await requireAdmin(parts, route, call, target, connection).catch((error) => {
+        if (limited) parts.limits.failed(client.address);
+        throw error;
+      });
+      authorized = true;
+    }
+    reply = await route.handle(call);
+    if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
+  } catch (error) {
+    if (error instanceof CaiError && error.id === "kbs.busy") parts.metrics.limited();
+    reply = withRequestId(errorAnswer(error, route.place, authorized, parts.logger), raw, requestId);
+  } finally {
+    leave();
+    work.active--;
+    budget.give(held);
+  }
+  return respond(parts, exchange, signing.context, reply);
+}
+
+/** @returns what a request of this route counts as */
+function countedOf({ method, right, bodyLimit }: Route): Counted | undefined {
+  if (isAdminRight(right)) return "admin-failure";
+  if (method === "POST") return bodyLimit > SMALL_BODY ? "attest" : "auth";
+  return right === "session" ? "resource" : undefined;
 }
 
 /**
@@ -106,11 +185,16 @@ function makeRoom(arriving: Set<AbortController>): void {
   longest.abort();
 }
 
-async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string): Promise<void> {
-  const privateConnection = parts.tls || isLoopbackHost(call.client);
+/** A proxy on this machine may ask for anybody. @throws CaiError `admin.forbidden` */
+function requireLocal({ headers }: Request, { local }: Connection): void {
+  if (local && !FORWARDED.some((name) => headers.has(name))) return;
+  throw new CaiError("admin.forbidden", "this is for programs of the trustee's own machine");
+}
+
+async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string, connection: Connection): Promise<void> {
   const request = { method: call.method, target, body: call.body };
   try {
-    await parts.administrators.require(bearerOf(call.headers), request, privateConnection, call.now);
+    await parts.administrators.require(bearerOf(call.headers), request, connection.private, call.now);
   } catch (error) {
     throw await parts.recorder.deny(error, adminDecision(route, call));
   }
@@ -123,8 +207,7 @@ function adminDecision(route: Route, call: Call): { time: number; kind: "admin";
 }
 
 function callOf(
-  { method, headers }: Request,
-  target: string,
+  { raw: { method, headers }, target, requestId }: Exchange,
   body: Uint8Array,
   client: string,
   now: number,
@@ -132,25 +215,36 @@ function callOf(
 ): Call {
   const path = pathOf(target);
   const query = new URLSearchParams(target.slice(path.length));
-  return { method, path, query, realm: readRealm(query.get("realm")), headers, body, client, now, setContext };
+  return { method, path, query, realm: readRealm(query.get("realm")), headers, body, client, requestId, now, setContext };
 }
 
-function respond(parts: ApplicationParts, route: Route, method: string, target: string, context: Uint8Array, reply: Reply): Response {
+function respond({ keys }: ApplicationParts, { route, raw: { method }, target, requestId }: Exchange, context: Uint8Array, reply: Reply) {
   const { status = 200, body = "", type = "application/json", headers = {} } = reply;
   const bytes = Buffer.from(body);
-  const signature = route.signed ? { [SIGNATURE_HEADER]: parts.keys.answers.sign({ method, target, status, context, body: bytes }) } : {};
+  const signature = route.signed ? { [SIGNATURE_HEADER]: keys.answers.sign({ method, target, status, context, body: bytes }) } : {};
   const content = body === "" && reply.type === undefined ? {} : { "content-type": type };
-  return new Response(bytes, { status, headers: { ...content, ...headers, ...signature } });
+  return new Response(bytes, { status, headers: { [REQUEST_ID_HEADER]: requestId, ...content, ...headers, ...signature } });
+}
+
+/**
+ * Who names its request finds that name in the error, too, where that is of the key broker's form: other forms are compared by the letter
+ * (trustee.md §8.1). Nobody else does, so that a denial stays the same bytes whatever it was about (security.md I20, I27); the header is on every answer.
+ */
+function withRequestId(reply: Reply, { headers }: Request, requestId: string): Reply {
+  const { body = "" } = reply;
+  const named = headers.get(REQUEST_ID_HEADER) === requestId && body.startsWith('{"type":') && body.endsWith("}");
+  return named ? { ...reply, body: `${body.slice(0, -1)},"request":${JSON.stringify(requestId)}}` } : reply;
 }
 
 /** The answer to a path that no route has; the usual slip is a resource name without `resource/` in front. */
-function unknownPlace(path: string): Response {
+function unknownPlace(raw: Request, requestId: string): Response {
+  const path = pathOf(targetOf(raw.url));
   const hint =
     path.startsWith(`${KBS_PREFIX}/`) || path.startsWith(`/api${KBS_PREFIX}/`)
       ? { reason: "resources are at resource/{repository}/{type}/{tag}" }
       : {};
-  const { status, body } = encodeErrorAnswer("kbs.plugin-unknown", "resource", hint);
-  return new Response(body, { status, headers: { "content-type": "application/json" } });
+  const { status = 404, body } = withRequestId(encodeErrorAnswer("kbs.plugin-unknown", "resource", hint), raw, requestId);
+  return new Response(body, { status, headers: { [REQUEST_ID_HEADER]: requestId, "content-type": "application/json" } });
 }
 
 /**

@@ -13,6 +13,8 @@ const STATUSES: Partial<Record<ErrorId, number>> = {
   "tee.verifier-lost": 503,
   "tee.verifier-timeout": 503,
   "trustee.clock-behind": 503,
+  "trustee.draining": 503,
+  "store.unavailable": 503,
 };
 
 const HEADERS: Partial<Record<ErrorId, Readonly<Record<string, string>>>> = {

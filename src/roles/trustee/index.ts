@@ -1,3 +1,4 @@
 export { initTrustee } from "./init.ts";
 
+export { parseListenAddress } from "./listen-address.ts";
 export { createTrustee, type Trustee } from "./trustee.ts";

@@ -16,6 +16,8 @@ const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const resourcePolicyBody = z.object({ policy: z.string() });
 const attestationPolicyBody = z.object({ policy_id: z.string(), policy: z.string() });
 
+const digests = z.record(z.string(), z.string().describe("SHA-384 in base64url"));
+
 /** Policies: resource policy and attestation policies (trustee.md §2.3). Texts travel as base64url; reading is for admins, too. */
 export function policyRoutes(store: Store): Route[] {
   const one = `${KBS_PREFIX}/attestation-policy/*`;
@@ -27,6 +29,7 @@ export function policyRoutes(store: Store): Route[] {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/resource-policy`,
+      about: { summary: "Puts a resource policy in force", request: resourcePolicyBody },
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
         await store.policies.put(realm, "resource", POLICY_IN_FORCE, policyText(parseJsonBody(resourcePolicyBody, body).policy));
@@ -36,6 +39,7 @@ export function policyRoutes(store: Store): Route[] {
     {
       ...read,
       path: `${KBS_PREFIX}/resource-policy`,
+      about: { summary: "The resource policy in force, in base64url", response: "text/xml" },
       bodyLimit: NO_BODY,
       async handle({ realm }) {
         return { body: encode(await textOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/xml" };
@@ -45,6 +49,7 @@ export function policyRoutes(store: Store): Route[] {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/attestation-policy`,
+      about: { summary: "Puts an attestation policy", request: attestationPolicyBody },
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
         const { policy_id, policy } = parseJsonBody(attestationPolicyBody, body);
@@ -61,6 +66,7 @@ export function policyRoutes(store: Store): Route[] {
     {
       ...read,
       path: one,
+      about: { summary: "An attestation policy, in base64url", response: "application/json", rest: "the policy's id" },
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
         return { body: encode(await textOf(store, realm, "attestation", policyId(restOf(path, one)))) };
@@ -70,6 +76,7 @@ export function policyRoutes(store: Store): Route[] {
       ...write,
       method: "DELETE",
       path: one,
+      about: { summary: "Removes an attestation policy", rest: "the policy's id" },
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
         const id = policyId(restOf(path, one));
@@ -81,6 +88,7 @@ export function policyRoutes(store: Store): Route[] {
     {
       ...read,
       path: `${KBS_PREFIX}/attestation-policies`,
+      about: { summary: "The digests of attestation policies, by id", response: digests },
       bodyLimit: NO_BODY,
       async handle({ realm }) {
         const policies = await store.policies.list(realm, "attestation");

@@ -1,4 +1,5 @@
-import { encodeTokenReply, KBS_PREFIX, keyContext, parseResourcePath } from "../../protocol/index.ts";
+import { z } from "zod";
+import { encodeTokenReply, KBS_PREFIX, keyContext, parseResourcePath, rcarSchemas } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import { type AttestationParts, attest } from "./attestation.ts";
 import { Gate } from "./gate.ts";
@@ -12,6 +13,9 @@ import { sessionCookie, sessionIdOf } from "./session-cookie.ts";
  */
 export const MAX_ATTESTS = 256;
 
+/** RFC 7516 §7.2.2 */
+const jwe = z.object({ protected: z.string(), encrypted_key: z.string(), iv: z.string(), ciphertext: z.string(), tag: z.string() });
+
 /** The routes that guests use: auth, attest, and the attested GET of a resource (trustee.md §1.2). */
 export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
   const gate = new Gate(MAX_ATTESTS);
@@ -20,6 +24,11 @@ export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
     {
       method: "POST",
       path: `${KBS_PREFIX}/auth`,
+      about: {
+        summary: "Opens a session: a nonce for the evidence to come",
+        request: rcarSchemas.request,
+        response: rcarSchemas.challenge,
+      },
       right: "public",
       bodyLimit: SMALL_BODY,
       place: "auth",
@@ -32,6 +41,7 @@ export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
     {
       method: "POST",
       path: `${KBS_PREFIX}/attest`,
+      about: { summary: "Verifies evidence and gives a token", request: rcarSchemas.attestation, response: rcarSchemas.token },
       right: "session",
       bodyLimit: DEFAULT_BODY,
       place: "attest",
@@ -48,6 +58,11 @@ export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
     {
       method: "GET",
       path: resource,
+      about: {
+        summary: "Releases a secret to an attested environment, as a JWE to its key",
+        response: jwe,
+        rest: "repository/type/tag",
+      },
       right: "session",
       bodyLimit: NO_BODY,
       place: "resource",

@@ -1,6 +1,7 @@
+import { z } from "zod";
 import { KBS_PREFIX } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
-import { mergeReference, parseReferenceMessage, referencesInForce, unwrapRegisterBody } from "./reference-message.ts";
+import { mergeReference, parseReferenceMessage, referenceSchemas, referencesInForce, unwrapRegisterBody } from "./reference-message.ts";
 import { NO_BODY, type Route, restOf } from "./route.ts";
 import type { ReferenceValue, Store } from "./store/index.ts";
 
@@ -23,6 +24,7 @@ export function referenceRoutes(store: Store): Route[] {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/rvps/register`,
+      about: { summary: "Adds reference values: lists grow", request: referenceSchemas.register },
       bodyLimit: MESSAGE_BODY,
       async handle({ body, realm, now }) {
         const values = parseReferenceMessage(unwrapRegisterBody(text(body)), now);
@@ -34,6 +36,7 @@ export function referenceRoutes(store: Store): Route[] {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/reference-value`,
+      about: { summary: "Sets reference values", request: referenceSchemas.message },
       bodyLimit: MESSAGE_BODY,
       async handle({ body, realm, now }) {
         const values = parseReferenceMessage(text(body), now);
@@ -44,6 +47,7 @@ export function referenceRoutes(store: Store): Route[] {
     {
       ...read,
       path: one,
+      about: { summary: "One reference value in force", response: z.json(), rest: "the value's name, percent-encoded" },
       bodyLimit: NO_BODY,
       async handle({ path, realm, now }) {
         const name = nameOf(path, one);
@@ -55,6 +59,7 @@ export function referenceRoutes(store: Store): Route[] {
     {
       ...read,
       path: `${KBS_PREFIX}/rvps/query`,
+      about: { summary: "The reference values in force, by name", response: z.record(z.string(), z.json()) },
       bodyLimit: NO_BODY,
       async handle({ realm, now }) {
         return { body: JSON.stringify(referencesInForce(await store.references.all(realm), now)) };
@@ -64,6 +69,7 @@ export function referenceRoutes(store: Store): Route[] {
       ...write,
       method: "DELETE",
       path: remove,
+      about: { summary: "Removes a reference value", rest: "the value's name, percent-encoded" },
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
         const name = nameOf(path, remove);

@@ -17,6 +17,8 @@ const batch = z.strictObject({
   replace: z.boolean().default(false),
 });
 
+const names = z.array(z.object({ repository_name: z.string(), resource_type: z.string(), resource_tag: z.string() }));
+
 /** The admin side of resources (trustee.md §2.3), and the write of several in one transaction (security.md §3.7). */
 export function resourceRoutes(store: Store): Route[] {
   const resource = `${KBS_PREFIX}/resource/*`;
@@ -28,6 +30,7 @@ export function resourceRoutes(store: Store): Route[] {
       ...write,
       method: "POST",
       path: resource,
+      about: { summary: "Stores a secret", rest: "repository/type/tag" },
       bodyLimit: DEFAULT_BODY,
       async handle({ path, body }) {
         await store.resources.putAll([{ path: pathOf(restOf(path, resource)), value: body }], true);
@@ -39,6 +42,7 @@ export function resourceRoutes(store: Store): Route[] {
       ...write,
       method: "DELETE",
       path: resource,
+      about: { summary: "Removes a secret", rest: "repository/type/tag" },
       bodyLimit: NO_BODY,
       async handle({ path }) {
         const name = pathOf(restOf(path, resource));
@@ -49,6 +53,7 @@ export function resourceRoutes(store: Store): Route[] {
     {
       ...read,
       path: `${KBS_PREFIX}/resources`,
+      about: { summary: "Lists the names of secrets", response: names },
       bodyLimit: NO_BODY,
       async handle() {
         const names = (await store.resources.list()).map(({ path }) => parseResourcePath(path));
@@ -60,6 +65,7 @@ export function resourceRoutes(store: Store): Route[] {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/cai/resources`,
+      about: { summary: "Stores several secrets, or none", request: batch },
       bodyLimit: BATCH_BODY,
       async handle({ body }) {
         const { resources, replace } = parseBatch(body);

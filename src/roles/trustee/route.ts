@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { type ErrorPlace, KBS_PREFIX } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import type { AdminRight } from "./rights.ts";
@@ -12,8 +13,10 @@ export interface Call {
   readonly body: Uint8Array;
   /** the realm that an administrator's request is about: that of the query's member `realm`, else the root */
   readonly realm: string;
-  /** the address of whoever connected */
+  /** who asks, for records: the address that connected, or what a trusted proxy says (security.md I18) */
   readonly client: string;
+  /** names this request in logs, in its answer, and wherever its sender had named it before */
+  readonly requestId: string;
   /** seconds since 1970 */
   readonly now: number;
   /** says for whom a GET is answered, once that is known; the answer's signature covers it (security.md §3.4) */
@@ -30,10 +33,22 @@ export interface Reply {
 }
 
 /**
- * What a caller must have: nothing; a session cookie or attestation token, which the handler checks; an admin token with that right,
- * which is checked before the handler runs (security.md I23).
+ * What a caller must have: nothing; a session cookie or attestation token, which the handler checks; a connection from this machine, as the address
+ * says and no proxy's header denies; an admin token with that right, which is checked before the handler runs (security.md I23).
  */
-type Right = "public" | "session" | AdminRight;
+type Right = "public" | "session" | "local" | AdminRight;
+
+/** What a route is for and what goes over it, for the OpenAPI document. */
+export interface RouteDescription {
+  /** one line */
+  readonly summary: string;
+  /** the body: its schema where it is JSON, else its media type */
+  readonly request?: z.ZodType | string;
+  /** the body of the answer, where there is one */
+  readonly response?: z.ZodType | string;
+  /** what the `*` at the end of the path stands for */
+  readonly rest?: string;
+}
 
 /** One line of the router table. */
 export interface Route {
@@ -43,6 +58,7 @@ export interface Route {
   /** prefixes under which the route is reached, too, or instead: `""` is the path itself; default: see {@link mountsOf} */
   readonly mounts?: readonly string[];
   readonly right: Right;
+  readonly about?: RouteDescription;
   /** bytes */
   readonly bodyLimit: number;
   /** the part of the protocol that decides how errors are answered */

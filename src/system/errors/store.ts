@@ -27,5 +27,10 @@ export const storeErrors = {
     cause: "The store's master key belongs to another user, or others than its owner may read it.",
     remedy: "Make it yours and chmod 600 it, and consider its content known.",
   },
+  "store.unavailable": {
+    exit: 4,
+    cause: "The trustee's database does not answer.",
+    remedy: "Check that it runs and can be reached; the trustee goes on by itself when it answers again.",
+  },
   "store.master-key-invalid": { exit: 2, cause: "The master key file is damaged.", remedy: "Restore it from where it is kept safe." },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -60,13 +60,18 @@ describe("the router table", () => {
     expect(open).toEqual(["POST /kbs/v0/auth public", "POST /kbs/v0/attest session"]);
   });
 
-  test("opens to everybody the health check, the key set, who it is, and auth only", () => {
+  test("opens to everybody health, the key set, who it is, its description, and auth only", () => {
     expect(table.filter(({ right }) => right === "public").map(({ path }) => path)).toEqual([
       "/healthz",
+      "/livez",
+      "/readyz",
+      "/kbs/v0/cai/ca",
       "/.well-known/jwks.json",
       "/kbs/v0/cai/identity",
       "/kbs/v0/auth",
+      "/openapi.json",
     ]);
+    expect(table.filter(({ right }) => right === "local").map(({ path }) => path)).toEqual(["/metrics"]);
   });
 
   test("bounds every body", () => {
