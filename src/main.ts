@@ -33,6 +33,14 @@ const tree: Group = {
       members: {
         init: { summary: "make the keys and settings of a new trustee", load: () => import("./roles/trustee/commands/init.ts") },
         serve: { summary: "serve the KBS protocol", load: () => import("./roles/trustee/commands/serve.ts") },
+        ca: {
+          summary: "print the authority by which a trustee certifies itself for TLS",
+          load: () => import("./roles/trustee/commands/ca.ts"),
+        },
+        openapi: {
+          summary: "print the description of everything that a trustee answers",
+          load: () => import("./roles/trustee/commands/openapi.ts"),
+        },
         config: {
           summary: "print the settings in force and where each came from",
           load: () => import("./roles/trustee/commands/config.ts"),

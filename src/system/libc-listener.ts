@@ -10,6 +10,7 @@ const SOL_SOCKET = 1;
 const SO_ACCEPTCONN = 30;
 const O_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
 /** struct epoll_event: u32 events, u64 data; packed on x86-64 only */
 const EVENT = process.arch === "x64" ? { size: 12, data: 4 } : { size: 16, data: 8 };
 
@@ -33,8 +34,9 @@ export function listeningDescriptors(): Set<number> {
  * Gives a listening socket to another server of this process, whole: not even connections that wait in it are lost, and its address is never free.
  * The server that had it keeps the connections that it accepted, and hears of no new one; the socket that the other one had opened ends.
  *
- * The runtime waits for connections by epoll(7), which forgets a socket when its last descriptor closes. So the other server's number is made to
- * mean the socket, and is waited for again with the word by which the runtime knows it.
+ * The runtime waits for connections by epoll(7), which knows a socket by its number and what that means, and forgets it when the last number that
+ * means it closes. So the server that had the socket stops to wait for it; the other's number is made to mean it, and is waited for again with the
+ * word by which the runtime knows that number.
  *
  * @param from  the descriptor by which it is listened on
  * @param to    that of a listening socket of the other server
@@ -42,14 +44,12 @@ export function listeningDescriptors(): Set<number> {
  * @throws SystemError
  */
 export function handOverListener(from: number, to: number): void {
+  const before = waiting(from);
   const { epoll, events, data } = waiting(to);
   replaceDescriptor(from, to);
-  startArguments();
-  const { bytes, address } = structure(EVENT.size);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, EVENT.size);
-  view.setUint32(0, events, true);
-  view.setBigUint64(EVENT.data, data, true);
-  if (libc().epoll_ctl(epoll, EPOLL_CTL_ADD, to, address) !== 0) throw new SystemError("epoll_ctl", lastErrno(), `descriptor ${to}`);
+  control(epoll, EPOLL_CTL_ADD, to, { events, data });
+  // What is left is not known to fail; until here the server that had the socket still has it.
+  control(before.epoll, EPOLL_CTL_DEL, from);
   const nothing = openDevice("/dev/null", constants.O_RDONLY);
   try {
     // The number stays taken until the server that had the socket closes it.
@@ -78,6 +78,15 @@ function linkOf(name: string): string {
   } catch {
     return "";
   }
+}
+
+function control(epoll: number, operation: number, fd: number, { events, data } = { events: 0, data: 0n }): void {
+  startArguments();
+  const { bytes, address } = structure(EVENT.size);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, EVENT.size);
+  view.setUint32(0, events, true);
+  view.setBigUint64(EVENT.data, data, true);
+  if (libc().epoll_ctl(epoll, operation, fd, address) !== 0) throw new SystemError("epoll_ctl", lastErrno(), `descriptor ${fd}`);
 }
 
 function replaceDescriptor(by: number, fd: number): void {

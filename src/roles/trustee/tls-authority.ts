@@ -1,7 +1,9 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { resolve } from "node:path";
 import { buildCertificate, certificatePem, parseCertificate, type SubjectAltName } from "../../crypto/index.ts";
 import { CaiError } from "../../system/index.ts";
-import type { Store, World } from "./store/index.ts";
+import { wallClock } from "./init.ts";
+import { openStore, type Store, type World } from "./store/index.ts";
 import { type TlsMaterial, tlsPin } from "./tls-material.ts";
 
 /** Seconds. Agents are given the authority's certificate once, so it lives long; a server's is made anew again and again. */
@@ -53,6 +55,20 @@ export async function openTlsAuthority(store: Store, now: number): Promise<TlsAu
       return { certificate: certificatePem(leaf) + ca, key, pin: tlsPin(createPublicKey(server)), notAfter };
     },
   };
+}
+
+/**
+ * Reads the authority of a data directory, whether or not a trustee runs on it.
+ *
+ * @throws CaiError `store.…`
+ */
+export async function readTlsAuthority(dataDir: string, now: number = wallClock()): Promise<TlsAuthority> {
+  const store = openStore(resolve(dataDir));
+  try {
+    return await openTlsAuthority(store, now);
+  } finally {
+    await store.close();
+  }
 }
 
 /**
