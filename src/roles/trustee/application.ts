@@ -12,7 +12,7 @@ import { bearerOf } from "./rcar-routes.ts";
 import { readRealm } from "./realm.ts";
 import type { Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
-import { REQUEST_ID_HEADER, RequestIds } from "./request-id.ts";
+import { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 import { isAdminRight } from "./rights.ts";
 import { type Call, mountsOf, type Reply, type Route, SMALL_BODY } from "./route.ts";
 
@@ -62,7 +62,6 @@ export class Work {
   readonly budget = new ByteBudget(MAX_BODIES);
   /** bodies on their way, in the order in which they began */
   readonly arriving = new Set<AbortController>();
-  readonly ids = new RequestIds();
   active = 0;
 
   get load(): Load {
@@ -83,13 +82,12 @@ interface Exchange {
 /** Makes the HTTP application out of the router table. @param work  shared by the applications of one trustee */
 export function createApplication(parts: ApplicationParts, routes: readonly Route[], work = new Work()): Application {
   const app = new Hono<{ Bindings: Connection }>();
-  const { ids } = work;
   for (const route of routes) {
     const meter = parts.metrics.route(route.path);
     for (const mount of mountsOf(route)) {
       app.on(route.method, mount + route.path, async (context) => {
         const { raw } = context.req;
-        const requestId = ids.idOf(raw.headers.get(REQUEST_ID_HEADER));
+        const requestId = requestIdOf(raw.headers.get(REQUEST_ID_HEADER));
         // What an admin token and the answer's signature are about is the path from the route's own prefix on, wherever that is mounted.
         const exchange = { route, raw, target: targetOf(raw.url).slice(mount.length), connection: context.env, requestId };
         return measured(parts.logger, meter, exchange, () => onBehalfOf(requestId, () => answer(parts, work, exchange)));
@@ -99,7 +97,7 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
   const unknown = parts.metrics.unknownRoute();
   app.notFound(({ req }) => {
     unknown(req.method, 404, 0);
-    return unknownPlace(req.raw, ids.idOf(req.raw.headers.get(REQUEST_ID_HEADER)));
+    return unknownPlace(req.raw, requestIdOf(req.raw.headers.get(REQUEST_ID_HEADER)));
   });
   app.onError((error) => {
     const { status, body } = encodeErrorAnswer("internal.unexpected", "resource");
