@@ -108,10 +108,10 @@ describe("a trustee that certifies itself", () => {
     await caiJson(["resource", "set", "kbs:///default/key/tls", "--random", "32", ...admin]);
     const get = ["agent", "resource", "get", "kbs:///default/key/tls"];
     const pins = [trustee.ready["tls_pin"], trustee.ready["pin"]].map((pin) => ["--trustee-pin", String(pin)]);
-    for (const pin of [[], ...pins]) {
+    for (const [i, pin] of [[], ...pins].entries()) {
       const { base64 } = await caiJson([...get, ...agent, ...pin]);
       expect(Buffer.from(String(base64), "base64")).toHaveLength(32);
-      await caiJson(["resource", "set", "kbs:///default/key/pinned", "--random", "32", ...admin, ...pin]);
+      await caiJson(["resource", "set", `kbs:///default/key/pinned-${i}`, "--random", "32", ...admin, ...pin]);
     }
   });
 
