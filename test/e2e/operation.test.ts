@@ -255,6 +255,12 @@ describe("a trustee that is watched", () => {
     });
   });
 
+  test("ends where one of its addresses is taken, and lets go of the others", async () => {
+    const [, taken] = trustee.ready["urls"] as string[];
+    const flags = ["--data", at("watched"), "--listen", "127.0.0.1:0", "--listen", taken!.replace("http://", "")];
+    expect(await caiError(["trustee", "serve", ...flags])).toMatchObject({ status: 1, id: "trustee.listen-failed" });
+  });
+
   test("takes several addresses from its settings file, and `config` shows them", async () => {
     const file = at("trustee.toml");
     writeFileSync(file, 'listen = ["127.0.0.1:0", "https://127.0.0.1:0"]\ntrusted_proxy = ["10.0.0.0/8"]\nlimit_auth = 7\n');

@@ -19,8 +19,8 @@ export interface ReadinessReport {
 export interface ReadinessParts {
   readonly store: Pick<Store, "revision" | "lastTime" | "collateral">;
   readonly clock: () => number;
-  /** collateral that is kept, and how much of it has expired */
-  readonly collateral: () => Promise<{ readonly sets: number; readonly expired: number }>;
+  /** how much of the collateral that is kept has expired */
+  readonly collateral: () => Promise<{ readonly expired: number }>;
   /** told how long the store took to answer, seconds */
   readonly answered?: (seconds: number) => void;
 }
@@ -56,9 +56,9 @@ export class Readiness {
       const about = id === "trustee.clock-behind" ? "the clock is behind" : "the store does not answer as it should";
       return { ready: false, reasons: [{ id, about }], warnings: [] };
     }
-    const { sets, expired } = await this.#parts.collateral();
-    const about = `${expired} of ${sets} sets of collateral have expired`;
-    return { ready: true, reasons: [], warnings: expired === 0 ? [] : [{ id: "tdx.collateral-expired", about }] };
+    const { expired } = await this.#parts.collateral();
+    const warning = { id: "tdx.collateral-expired", about: "some of the collateral has expired" } as const;
+    return { ready: true, reasons: [], warnings: expired === 0 ? [] : [warning] };
   }
 
   async #askStore(): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { formatListenAddress, isPrivate, parseListenAddress } from "../../../src/roles/trustee/listen-address.ts";
 import { rejection } from "../../rejection.ts";
 
@@ -11,6 +12,14 @@ describe("an address to listen on", () => {
   });
 
   test("is written as it is read", () => {
+    const host = fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain());
+    const scheme = fc.constantFrom<{ scheme?: "http" | "https" }>({}, { scheme: "http" }, { scheme: "https" });
+    fc.assert(
+      fc.property(scheme, host, fc.nat(65_535), (said, name, port) => {
+        const address = { ...said, host: name, port };
+        expect(parseListenAddress(formatListenAddress(address))).toEqual(address);
+      }),
+    );
     for (const text of ["127.0.0.1:8080", "https://[::1]:0", "http://a:1", "unix:/s"]) {
       expect(formatListenAddress(parseListenAddress(text))).toBe(text);
     }

@@ -27,7 +27,7 @@ describe("health", () => {
     const readiness = new Readiness({
       store: { revision: async () => 0, lastTime: async () => START, collateral: { newestIssue: async () => 0 } } as never,
       clock: () => START - 301,
-      collateral: async () => ({ sets: 0, expired: 0 }),
+      collateral: async () => ({ expired: 0 }),
     });
     expect(await readiness.report()).toEqual({
       ready: false,
@@ -42,7 +42,7 @@ describe("health", () => {
       lastTime: async () => 0,
       collateral: { newestIssue: async () => 0 },
     };
-    const parts = { store: store as never, clock: () => START, collateral: async () => ({ sets: 3, expired: 2 }) };
+    const parts = { store: store as never, clock: () => START, collateral: async () => ({ expired: 2 }) };
     const { ready, reasons } = await new Readiness(parts).report();
     expect([ready, reasons]).toEqual([false, [{ id: "store.unavailable", about: "the store does not answer as it should" }]]);
     const well = new Readiness({ ...parts, store: { ...store, revision: async () => 0 } as never });
