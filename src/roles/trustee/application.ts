@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { bodyContext, encodeErrorAnswer, KBS_PREFIX, KEYLESS_CONTEXT, SIGNATURE_HEADER } from "../../protocol/index.ts";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 import { type AdminScope, adminScope } from "./admin-scope.ts";
-import type { AdministratorCheck } from "./administrators.ts";
+import type { Administrator, AdministratorCheck } from "./administrators.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { errorAnswer } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
@@ -11,9 +11,8 @@ import { type Realms, readRealm } from "./realm.ts";
 import type { Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
 import { type AdminRight, isAdminRight } from "./rights.ts";
-import type { Role } from "./role.ts";
 import { type Call, mountsOf, type Reply, type Route } from "./route.ts";
-import { ROOT_REALM } from "./store/index.ts";
+import { type Decision, ROOT_REALM } from "./store/index.ts";
 
 /** How long a body may take to arrive, milliseconds. */
 const BODY_TIMEOUT_MS = 30_000;
@@ -59,7 +58,7 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
       const target = targetOf(raw.url).slice(mount.length);
       let signing = { context: KEYLESS_CONTEXT };
       let reply: Reply;
-      let authorized = false;
+      let administrator: Administrator | undefined;
       let held = 0;
       active++;
       try {
@@ -77,15 +76,16 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
           signing = { context: value };
         });
         if (isAdminRight(route.right)) {
-          const role = isOpen(parts, route, call) ? undefined : await requireAdmin(parts, route, call, target);
-          authorized = true;
-          const scope = role && (await requireScope(parts, role, { ...route, right: route.right }, call));
+          administrator = isOpen(parts, route, call) ? undefined : await requireAdmin(parts, route, call, target);
+          const scope = administrator && (await requireScope(parts, administrator, { ...route, right: route.right }, call));
           call = { ...call, ...(scope ?? { realm: ROOT_REALM, confinedTo: ROOT_REALM }) };
         }
         reply = await route.handle(call);
-        if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
+        if (administrator !== undefined && route.method !== "GET") {
+          await parts.recorder.record({ ...adminDecision(route, call, administrator), outcome: "allowed" });
+        }
       } catch (error) {
-        reply = errorAnswer(error, route.place, authorized, parts.logger);
+        reply = errorAnswer(error, route.place, administrator !== undefined, parts.logger);
       } finally {
         active--;
         budget.give(held);
@@ -120,11 +120,11 @@ function isOpen({ legacyOpen }: ApplicationParts, route: Route, { headers, query
   return legacyOpen && route.legacyOpen === true && route.method === "GET" && !headers.has("authorization") && named === ROOT_REALM;
 }
 
-async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string): Promise<Role> {
+async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string): Promise<Administrator> {
   const privateConnection = parts.tls || isLoopbackHost(call.client);
   const request = { method: call.method, target, body: call.body };
   try {
-    return (await parts.administrators.require(bearerOf(call.headers), request, privateConnection, call.now)).role;
+    return await parts.administrators.require(bearerOf(call.headers), request, privateConnection, call.now);
   } catch (error) {
     throw await parts.recorder.deny(error, adminDecision(route, call));
   }
@@ -133,22 +133,33 @@ async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, t
 /** What a role has no right to is a denial; a request that names nothing is only a mistake. */
 async function requireScope(
   parts: ApplicationParts,
-  role: Role,
+  administrator: Administrator,
   route: Route & { readonly right: AdminRight },
   call: Call,
 ): Promise<AdminScope> {
   try {
-    return await adminScope(role, route, call, parts.realms);
+    return await adminScope(administrator.role, route, call, parts.realms);
   } catch (error) {
     if (CaiError.from(error).id !== "admin.forbidden") throw error;
-    throw await parts.recorder.deny(error, adminDecision(route, call));
+    throw await parts.recorder.deny(error, adminDecision(route, call, administrator));
   }
 }
 
-function adminDecision(route: Route, call: Call): { time: number; kind: "admin"; realm: string; subject: string; client: string } {
+function adminDecision(
+  route: Route,
+  call: Call,
+  administrator?: Administrator,
+): Pick<Decision, "time" | "kind" | "realm" | "subject" | "client" | "detail"> {
   // The route's pattern where the path was not yet judged: a record must not be something that a stranger fills at will.
   const subject = call.path.length <= 512 ? call.path : route.path;
-  return { time: call.now, kind: "admin", realm: call.realm, subject: `${call.method} ${subject}`, client: call.client };
+  return {
+    time: call.now,
+    kind: "admin",
+    realm: call.realm,
+    subject: `${call.method} ${subject}`,
+    client: call.client,
+    ...(administrator && { detail: { administrator: administrator.name, role: administrator.role.name } }),
+  };
 }
 
 function callOf(
