@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { templates } from "../../../src/policy/index.ts";
 import { EAR_PROFILE } from "../../../src/protocol/index.ts";
 import { type MintedClaims, signToken } from "../../../src/roles/trustee/attestation-token.ts";
@@ -270,4 +271,18 @@ test("nothing is released in the future of a token, whatever realm", async () =>
   } finally {
     await world.end();
   }
+});
+
+test("the realm of any path is a declared prefix of its segments, and no longer one is declared (property)", async () => {
+  const segment = fc.constantFrom("a", "ab", "b", "a.b", "c");
+  const path = fc.tuple(segment, segment, segment);
+  const prefix = fc.array(segment, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+  await fc.assert(
+    fc.asyncProperty(fc.uniqueArray(prefix, { maxLength: 8 }), path, async (declared, [repository, type, tag]) => {
+      const realms = new Realms({ rows: async () => new Map(declared.map((name) => [name, "{}"])) } as unknown as Store);
+      const covering = declared.filter((name) => `${repository}/${type}/${tag}/`.startsWith(`${name}/`));
+      const longest = covering.sort((one, other) => other.length - one.length)[0] ?? "";
+      expect(await realms.of({ repository, type, tag })).toBe(longest);
+    }),
+  );
 });
