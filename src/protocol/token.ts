@@ -4,6 +4,7 @@ import { CaiError, type JsonObject, type JsonValue } from "../system/index.ts";
 import { parseRcarRuntimeData, parseServiceRuntimeData } from "./runtime-data.ts";
 import { jsonValue, tid } from "./schema.ts";
 import type { TeeKey } from "./tee-key.ts";
+import type { ProtocolVersion } from "./versions.ts";
 
 /** The profile that EAR tokens of this protocol name (trustee.md §5.2). */
 export const EAR_PROFILE = "tag:github.com,2024:confidential-containers/Trustee";
@@ -85,6 +86,8 @@ export interface TokenExpectation {
   readonly policyHash: string;
   /** where tokens of the attestation service are taken: the policies that they may be appraised under, id to hash (security.md I6) */
   readonly attestationService?: ReadonlyMap<string, string>;
+  /** the versions of the protocol that this trustee speaks */
+  readonly versions: readonly ProtocolVersion[];
   /** seconds since 1970 */
   readonly now: number;
 }
@@ -94,7 +97,7 @@ export interface TokenExpectation {
  *
  * @returns the attested key: answers are encrypted to it and to nothing else
  * @throws CaiError `kbs.token-expired`, `kbs.token-use`, `kbs.token-issuer`, `kbs.token-policy`, `kbs.token-not-fresh`,
- *   `kbs.evidence-purpose`, `kbs.tee-key-invalid`, `kbs.token-malformed`
+ *   `kbs.version-unsupported`, `kbs.evidence-purpose`, `kbs.tee-key-invalid`, `kbs.token-malformed`
  */
 export function attestedKeyForRelease(claims: EarClaims, expected: TokenExpectation): TeeKey {
   requireCurrent(claims, expected.now);
@@ -120,7 +123,12 @@ export function attestedKeyForRelease(claims: EarClaims, expected: TokenExpectat
   const fresh = cai.use === "as" ? "challenge" : "nonce";
   if (cai.fresh !== fresh) throw refused("kbs.token-not-fresh", `the token's evidence is bound to no ${fresh}`, fresh, cai.fresh);
   const runtimeData = primary["ear.veraison.annotated-evidence"]["runtime_data_claims"];
-  return cai.use === "as" ? parseServiceRuntimeData(runtimeData) : parseRcarRuntimeData(runtimeData).teeKey;
+  if (cai.use === "as") return parseServiceRuntimeData(runtimeData);
+  // Switching a version off ends what was minted under it, too.
+  const version = expected.versions.find((name) => name === cai.protocol);
+  if (version === undefined)
+    throw refused("kbs.version-unsupported", "the token is of another version", expected.versions.join(", "), cai.protocol);
+  return parseRcarRuntimeData(runtimeData, version).teeKey;
 }
 
 const CLOCK_LEEWAY = 60;
@@ -173,7 +181,7 @@ function malformedToken(got: string): CaiError {
 }
 
 function refused(
-  id: "kbs.token-expired" | "kbs.token-use" | "kbs.token-issuer" | "kbs.token-policy" | "kbs.token-not-fresh",
+  id: "kbs.token-expired" | "kbs.token-use" | "kbs.token-issuer" | "kbs.token-policy" | "kbs.token-not-fresh" | "kbs.version-unsupported",
   message: string,
   expected: string,
   got: string,

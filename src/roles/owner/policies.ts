@@ -68,7 +68,7 @@ export async function setPolicy(admin: TrusteeAdmin, { kind, id = DEFAULT_ID, re
 
 /** @returns the text of the policy */
 export async function getPolicy(admin: TrusteeAdmin, { kind, id = DEFAULT_ID, realm }: PolicyPlace): Promise<string> {
-  const path = kind === "resource" ? "resource-policy" : `attestation-policy/${encodeURIComponent(id)}`;
+  const path = kind === "resource" ? "cai/resource-policy" : `attestation-policy/${encodeURIComponent(id)}`;
   return decodeText(decodeBase64Url(new TextDecoder().decode(await admin.call({ method: "GET", path, realm }))), "the trustee's answer");
 }
 

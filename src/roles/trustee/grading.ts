@@ -1,4 +1,4 @@
-import { type AssuranceLevel, appraise, type FloorHit } from "../../policy/index.ts";
+import { type AssuranceLevel, appraise, type FloorHit, policyExtensions } from "../../policy/index.ts";
 import { type EarSubmodule, PRIMARY_SUBMODULE } from "../../protocol/index.ts";
 import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { HashedPolicy } from "./attestation-policy.ts";
@@ -55,7 +55,7 @@ export function gradeEvidence({ evidence, floor, ...rules }: GradingRequest): Gr
     const index = counts.get(piece.claims.class) ?? 0;
     counts.set(piece.claims.class, index + 1);
     const name = `${piece.claims.class}${index}`;
-    return { name, annotated: annotatedEvidence(piece), facts: factsOf(piece.claims), hits: floor(piece) };
+    return { name, annotated: annotatedEvidence(piece), facts: factsOf(piece), hits: floor(piece) };
   });
   return grade(pieces, rules);
 }
@@ -97,6 +97,7 @@ function grade(pieces: readonly GradedPiece[], { policy, references, onReference
     });
     if (name === PRIMARY_SUBMODULE) level = appraisal.level;
     submods[name] = {
+      ...policyExtensions({ policyText: policy.text, evidence: annotated, references, now }),
       "ear.status": appraisal.status,
       "ear.trustworthiness-vector": appraisal.vector,
       "ear.appraisal-policy-id": policy.id,
@@ -108,12 +109,13 @@ function grade(pieces: readonly GradedPiece[], { policy, references, onReference
 }
 
 /** @returns the object that attestation policies read and that tokens carry (trustee.md §5.2) */
-export function annotatedEvidence({ claims, runtimeDataClaims, initDataClaims }: VerifiedEvidence): JsonObject {
+export function annotatedEvidence({ tee, claims, runtimeDataClaims, initDataClaims }: VerifiedEvidence): JsonObject {
   return {
     report_data: claims.reportData,
     runtime_data_claims: runtimeDataClaims,
     init_data: claims.initData,
-    init_data_claims: initDataClaims,
-    [claims.tee]: claims.members,
+    // A platform without a field for init data has bound none (security.md I18).
+    init_data_claims: claims.initData === null ? null : initDataClaims,
+    [tee]: claims.members,
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { sealJwe } from "../../crypto/index.ts";
+import { sealFirstJwe, sealJwe } from "../../crypto/index.ts";
 import { decideRelease, type FloorHit } from "../../policy/index.ts";
-import { formatResourcePath, formatResourceUri, type ResourcePath } from "../../protocol/index.ts";
+import type { PeerFamily, ProtocolVersion } from "../../protocol/index.ts";
 import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { checkClock } from "./clock.ts";
@@ -17,7 +17,8 @@ import { referencesInForce } from "./reference-message.ts";
 import type { ReferenceUsage } from "./reference-usage.ts";
 import { ROOT_REALM, type Store } from "./store/index.ts";
 
-const PLUGIN = "resource";
+/** The plugin that `kbs:///` names; another one is named in the scheme (trustee.md §3.1). */
+const RESOURCE = "resource";
 
 /** What release works with. */
 export interface ReleaseParts {
@@ -29,11 +30,17 @@ export interface ReleaseParts {
   readonly denials: Denials;
   readonly usage: ReferenceUsage;
   readonly collateralGraceSeconds: number;
+  /** decides the form in which policies are told the path */
+  readonly family: PeerFamily;
+  /** the versions of the protocol that are spoken */
+  readonly versions: readonly ProtocolVersion[];
 }
 
-/** One GET of a resource. */
+/** One GET of what a plugin has. */
 export interface ReleaseCall {
-  readonly path: ResourcePath;
+  readonly plugin: string;
+  /** the path below the plugin */
+  readonly segments: readonly string[];
   readonly query: JsonObject;
   /** the token as it came: from the session, or as a bearer */
   readonly token: string;
@@ -42,21 +49,30 @@ export interface ReleaseCall {
   readonly now: number;
   /** told as soon as it is known for whom the answer is, also where it will be a refusal */
   readonly onGrant: (grant: ReleaseGrant) => void;
+  /** gets what is to be released, once that is allowed */
+  readonly content: () => Promise<Uint8Array>;
 }
 
 /**
- * Answers a GET of a resource (trustee.md §1.10): a JWE to the key in the token, which makes a stolen token worthless (security.md I20).
- * The realm that the resource belongs to decides by its own policies, reference values and deny rows, as they are now (I16, I21).
- * Policy decides before existence is looked up.
+ * Answers a GET of an attested guest (trustee.md §1.10): a JWE to the key in the token, which makes a stolen token worthless (security.md I20).
+ * The realm that a resource belongs to decides by its own policies, reference values and deny rows, as they are now (I16, I21); the root realm
+ * decides on what other plugins have. Policy decides before existence is looked up.
  *
  * @returns the JSON text of the answer
- * @throws CaiError `kbs.token-…`, `kbs.policy-denied`, `kbs.resource-missing`, `policy.…` of the floor, `trustee.clock-behind`
+ * @throws CaiError `kbs.token-…`, `kbs.policy-denied`, `policy.…` of the floor, `trustee.clock-behind`, and what the plugin throws
  */
 export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<string> {
-  const { path, token, now, client } = call;
-  const realm = await parts.realms.of(path);
+  const { plugin, segments, token, now, client } = call;
+  const realm = plugin === RESOURCE ? await parts.realms.of(segments) : ROOT_REALM;
   const digest = createHash("sha256").update(token).digest("hex");
-  const record = { time: now, kind: "release" as const, realm, subject: formatResourcePath(path), digest, client };
+  const record = {
+    time: now,
+    kind: "release" as const,
+    realm,
+    subject: (plugin === RESOURCE ? segments : [plugin, ...segments]).join("/"),
+    digest,
+    client,
+  };
   let judged: Pick<RealmVerdict, "level" | "policyHash"> | undefined;
   try {
     const grant = await openGrant(parts, realm, token, now);
@@ -66,7 +82,7 @@ export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<s
     const verdict = await judgeInRealm(parts, realm, grant, now);
     judged = { level: verdict.level, policyHash: verdict.policyHash };
     await requirePolicy(parts, call, realm, verdict);
-    const answer = await sealResource(parts, path, grant);
+    const answer = await sealContent(call, grant);
     await parts.recorder.record({ ...record, ...judged, outcome: "allowed" });
     return answer;
   } catch (error) {
@@ -75,19 +91,34 @@ export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<s
 }
 
 /** Tokens of RCAR are taken for every realm; those of the attestation service only where the realm says under which policies (I6, I19). */
-async function openGrant({ store, keys, policy, realms }: ReleaseParts, realm: string, token: string, now: number): Promise<ReleaseGrant> {
+async function openGrant(parts: ReleaseParts, realm: string, token: string, now: number): Promise<ReleaseGrant> {
+  const { store, keys, policy, versions } = parts;
   await checkClock(store, now);
   const { id, hash } = await policy.get();
-  const { accept_as_tokens: accepted } = await realms.content(realm);
-  const named = await Promise.all((accepted?.policy_ids ?? []).map((id) => policy.named(ROOT_REALM, id)));
-  return ReleaseGrant.open(keys.tokens, token, {
+  const attestationService = await servicePolicies(parts, realm);
+  return ReleaseGrant.open(await keys.tokens.accepted("ES256", now), token, {
     tid: keys.tid,
     world: store.world,
     policyId: id,
     policyHash: hash,
-    ...(accepted && { attestationService: new Map(named.flatMap((each) => (each === undefined ? [] : [[each.id, each.hash] as const]))) }),
+    ...(attestationService && { attestationService }),
+    versions,
     now,
   });
+}
+
+/** @returns the policies under which a realm takes tokens of the attestation service, id to hash as it stands in those tokens */
+async function servicePolicies({ realms, policy, family }: ReleaseParts, realm: string): Promise<Map<string, string> | undefined> {
+  const { accept_as_tokens: accepted } = await realms.content(realm);
+  if (accepted === undefined) return undefined;
+  const hashes = new Map<string, string>();
+  for (const id of accepted.policy_ids) {
+    // The Confidential Containers family has a variant of a policy for each class (trustee.md §4.6).
+    const variant = family === "coco" ? await policy.named(ROOT_REALM, `${id}_cpu`) : undefined;
+    const found = variant ?? (await policy.named(ROOT_REALM, id));
+    if (found !== undefined) hashes.set(id, found.hash);
+  }
+  return hashes;
 }
 
 /** What a realm's own rules say of the evidence in a token. */
@@ -106,7 +137,6 @@ async function judgeInRealm(parts: ReleaseParts, realm: string, grant: ReleaseGr
     world: parts.store.world,
     collateralGrace: parts.collateralGraceSeconds,
     denials: await parts.denials.inForce(realm),
-    bound: grant.fresh !== "none",
     fresh: grant.fresh,
     purpose: "release",
     acceptChallenge: (await parts.realms.content(realm)).accept_as_tokens !== undefined,
@@ -126,8 +156,8 @@ async function judgeInRealm(parts: ReleaseParts, realm: string, grant: ReleaseGr
 }
 
 async function requirePolicy(
-  { store }: ReleaseParts,
-  { path, query, now }: ReleaseCall,
+  { store, family }: ReleaseParts,
+  { plugin, segments, query, now }: ReleaseCall,
   realm: string,
   verdict: RealmVerdict,
 ): Promise<void> {
@@ -135,18 +165,17 @@ async function requirePolicy(
   if (hit !== undefined) throw new CaiError(hit.id, `the evidence is below the floor that holds under every policy: ${hit.message}`);
   const policyText = await store.policies.get(realm, "resource", POLICY_IN_FORCE);
   if (policyText === undefined) throw new CaiError("kbs.policy-denied", "there is no resource policy");
-  const resource = { plugin: PLUGIN, path: [path.repository, path.type, path.tag], query };
+  const resource = { plugin, path: segments, query, pathAs: family === "coco" ? "segments" : "text" } as const;
   const decision = decideRelease({ policyText, token: verdict.claims, resource, now });
   if (!decision.allowed) throw new CaiError("kbs.policy-denied", `the resource policy does not allow it: ${decision.reason}`);
 }
 
-async function sealResource({ store }: ReleaseParts, path: ResourcePath, grant: ReleaseGrant): Promise<string> {
-  const name = formatResourcePath(path);
-  const secret = await store.resources.get(name);
-  if (secret === undefined) throw new CaiError("kbs.resource-missing", `there is no resource ${name}`);
+async function sealContent({ plugin, segments, content }: ReleaseCall, grant: ReleaseGrant): Promise<string> {
+  const secret = await content();
   try {
-    const caiUri = grant.binding === "tagged" ? { caiUri: formatResourceUri(path) } : {};
-    return JSON.stringify(sealJwe(secret, grant.teeKey, caiUri));
+    if (grant.protocol === "0.1.1") return JSON.stringify(sealFirstJwe(secret, grant.teeKey));
+    const uri = `kbs${plugin === RESOURCE ? "" : `+${plugin}`}:///${segments.join("/")}`;
+    return JSON.stringify(sealJwe(secret, grant.teeKey, grant.binding === "tagged" ? { caiUri: uri } : {}));
   } finally {
     secret.fill(0);
   }

@@ -64,6 +64,8 @@ export interface Route {
   readonly place: ErrorPlace;
   /** whether the answer carries the trustee's signature */
   readonly signed: boolean;
+  /** how errors are answered, where not as the key broker does */
+  readonly refuse?: (error: CaiError, authorized: boolean) => Reply;
   handle(call: Call): Promise<Reply>;
 }
 

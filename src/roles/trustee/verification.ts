@@ -1,5 +1,6 @@
 import { CaiError, type JsonObject, type JsonValue } from "../../system/index.ts";
 import type { Claims, TrustAnchor, Verifier } from "../../tee/index.ts";
+import { underAnySpelling } from "./tee-class.ts";
 
 /** What verification works with. */
 export interface VerificationParts {
@@ -12,18 +13,25 @@ export interface EvidenceToVerify {
   /** the platform's name in the protocol */
   readonly tee: string;
   readonly evidence: JsonValue;
-  /** 64 bytes, computed here from the hashed data, never taken from the evidence */
-  readonly reportData: Uint8Array;
+  /**
+   * at most 64 bytes, computed here from the hashed data, or given by a relying party, never taken from the evidence; absent where the evidence
+   * need not be bound to anything
+   */
+  readonly reportData?: Uint8Array;
   /** the digest of the init data, where there are any */
   readonly initData?: Uint8Array;
-  /** the data whose hash the report data is */
+  /** the data whose hash the report data is; null where there are none */
   readonly runtimeDataClaims: JsonValue;
   readonly initDataClaims: JsonObject | null;
 }
 
 /** One piece of evidence after everything about it was verified. */
 export interface VerifiedEvidence {
+  /** the platform's name as the guest spelled it, under which its claims stand in tokens */
+  readonly tee: string;
   readonly claims: Claims;
+  /** whether there were report data to compare: they equalled those of the evidence (security.md I7) */
+  readonly bound: boolean;
   readonly runtimeDataClaims: JsonValue;
   readonly initDataClaims: JsonObject | null;
 }
@@ -40,10 +48,11 @@ export async function verifyEvidence(
 ): Promise<VerifiedEvidence[]> {
   return Promise.all(
     pieces.map(async ({ tee, evidence, reportData, initData, runtimeDataClaims, initDataClaims }) => {
-      const verifier = verifiers.get(tee);
+      const verifier = underAnySpelling(verifiers, tee);
       if (verifier === undefined) throw unsupportedTee(tee);
-      const claims = await verifier.verify(evidence, { reportData, ...(initData && { initData }) }, anchors, now);
-      return { claims, runtimeDataClaims, initDataClaims };
+      const binding = { ...(reportData && { reportData }), ...(initData && { initData }) };
+      const claims = await verifier.verify(evidence, binding, anchors, now);
+      return { tee, claims, bound: reportData !== undefined, runtimeDataClaims, initDataClaims };
     }),
   );
 }

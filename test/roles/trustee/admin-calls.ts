@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { b64url, platform } from "./kbs-world.ts";
+import { b64url, platform, START } from "./kbs-world.ts";
 
 const OTHER_KEY = generateKeyPairSync("ed25519").publicKey.export({ format: "pem", type: "spki" });
 
@@ -16,6 +16,11 @@ export const CALLS: [method: string, path: string, body: string][] = [
   ["DELETE", "resource/a/b/c", ""],
   ["POST", "resource-policy", JSON.stringify({ policy: b64url(DENY) })],
   ["GET", "resource-policy", ""],
+  ["GET", "cai/resource-policy", ""],
+  ["GET", "resource/pubkey", ""],
+  ["POST", "resource/reload", ""],
+  ["POST", "resource/rewrap", ""],
+  ["POST", "resource/rotate", ""],
   ["POST", "attestation-policy", JSON.stringify({ type: "rego", policy_id: "other", policy: b64url("package policy\nhardware := 2\n") })],
   ["GET", "attestation-policy/other", ""],
   ["GET", "attestation-policies", ""],
@@ -44,6 +49,8 @@ export const CALLS: [method: string, path: string, body: string][] = [
   ["POST", "cai/collateral", platform.bundle()],
   ["GET", "cai/collateral", ""],
   ["GET", "cai/collateral/export", ""],
+  ["GET", "cai/signers", ""],
+  ["POST", "cai/signers", JSON.stringify({ from: START + 86_400 })],
 ];
 
 /** Calls that are never done, whoever asks, but that only an administrator is told so. */

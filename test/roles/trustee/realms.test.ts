@@ -5,10 +5,10 @@ import { EAR_PROFILE } from "../../../src/protocol/index.ts";
 import { type MintedClaims, signToken } from "../../../src/roles/trustee/attestation-token.ts";
 import { loadTrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { Realms, readRealm } from "../../../src/roles/trustee/realm.ts";
-import { openStore, type Store } from "../../../src/roles/trustee/store/index.ts";
+import type { Store } from "../../../src/roles/trustee/store/index.ts";
 import type { JsonObject } from "../../../src/system/index.ts";
 import { admin, b64url, claimsOf, expectOk, Guest, type KbsWorld, provision, references, refusal, START, startKbs } from "./kbs-world.ts";
-import { idOf } from "./scratch.ts";
+import { idOf, openData } from "./scratch.ts";
 
 const ALLOW_ALL = "package policy\nimport rego.v1\nallow := true\n";
 const GRADE_ALL = "package policy\nimport rego.v1\nhardware := 2\nexecutables := 3\nconfiguration := 2\n";
@@ -200,9 +200,10 @@ describe("a token of the attestation service (I6, I19)", () => {
     for (const path of ["open/k/one", "other/k/one"]) await store(world, path);
     const { token } = await new Guest(world).attest();
     const minted = claimsOf(token) as unknown as MintedClaims;
-    const opened = openStore(world.dataDir);
+    const opened = await openData(world.dataDir);
     const keys = await loadTrusteeKeys(opened);
     const hashes = new Map((await opened.policies.list("", "attestation")).map(({ id, text }) => [id, hash(text)]));
+    const signer = await keys.tokens.signing("ES256", START);
     await opened.close();
     mint = async (cai, runtimeData = (key) => ({ challenge_token: "jwt", "tee-pubkey": key }), policyId = "strict") => {
       const guest = new Guest(world);
@@ -217,7 +218,7 @@ describe("a token of the attestation service (I6, I19)", () => {
         submods: { cpu0: { ...cpu0, "ear.appraisal-policy-id": policyId, "ear.veraison.annotated-evidence": evidence } },
         cai: { ...minted.cai, use: "as", fresh: "challenge", policy_hash: hashes.get(policyId)!, ...cai },
       } as MintedClaims;
-      return [guest, signToken(keys.tokens, claims)];
+      return [guest, signToken(signer, claims)];
     };
   });
   afterAll(() => world.end());

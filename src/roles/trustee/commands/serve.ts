@@ -1,7 +1,9 @@
+import { PEER_FAMILIES, type PeerFamily, PROTOCOL_VERSIONS, type ProtocolVersion } from "../../../protocol/index.ts";
 import { CaiError, defineVerb, hardenProcess, readTextFile } from "../../../system/index.ts";
 import { parseCollateralUpdate } from "../../../tee/tdx/index.ts";
 import { createTrustee } from "../index.ts";
 import { SERVE_FLAGS, settingsFile } from "./flags.ts";
+import { keySurroundings } from "./key-surroundings.ts";
 
 export default defineVerb({
   path: "trustee serve",
@@ -28,26 +30,61 @@ export default defineVerb({
     hardenProcess();
     const trustee = await createTrustee({
       dataDir: flags.data,
+      ...(flags.store !== undefined && { store: flags.store }),
+      ...(flags["master-key"] !== undefined && { masterKey: flags["master-key"] }),
+      keySurroundings: keySurroundings(),
       host,
       port,
       ...tlsOf(flags["tls-cert"], flags["tls-key"]),
       insecureHttp: flags["insecure-http"],
       trustAnchors: flags["trust-anchor"] === undefined ? [] : [flags["trust-anchor"]],
+      acceptSample: flags["accept-sample"],
       ...collateralOf(flags),
       collateralGraceSeconds: flags["collateral-grace"],
       legacyOpenAttestationPolicy: flags["legacy-open-attestation-policy"],
+      compat: parseFamily(flags.compat),
+      protocolVersions: parseVersions(flags["protocol-versions"]),
+      tokenType: flags["token-type"] === "simple" ? "simple" : "ear",
+      issuerName: flags["issuer-name"],
       ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
       logger: log,
     });
     const { url } = await trustee.start();
     print(
-      { url, tid: trustee.tid, pin: `tid:${trustee.tid}`, world: trustee.world, pid: process.pid },
-      `cai trustee (${trustee.world}) ready at ${url}, tid:${trustee.tid}`,
+      {
+        url,
+        tid: trustee.tid,
+        pin: `tid:${trustee.tid}`,
+        world: trustee.world,
+        pid: process.pid,
+        ...(flags["accept-sample"] && { accepts: ["sample", "sampledevice"] }),
+      },
+      `cai trustee (${trustee.world}${flags["accept-sample"] ? ", takes sample evidence" : ""}) ready at ${url}, tid:${trustee.tid}`,
     );
     await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
     await trustee.stop();
   },
 });
+
+function parseFamily(text: string): PeerFamily {
+  const family = PEER_FAMILIES.find((name) => name === text);
+  if (family !== undefined) return family;
+  throw new CaiError("cli.setting-invalid", `--compat cannot be ${JSON.stringify(text)}`, {
+    expected: PEER_FAMILIES.join(" or "),
+    got: text,
+  });
+}
+
+function parseVersions(list: string | undefined): ProtocolVersion[] {
+  return (list?.split(",") ?? []).map((text) => {
+    const version = PROTOCOL_VERSIONS.find((name) => name === text.trim());
+    if (version !== undefined) return version;
+    throw new CaiError("cli.setting-invalid", `--protocol-versions cannot be ${JSON.stringify(list)}`, {
+      expected: PROTOCOL_VERSIONS.join(", "),
+      got: text.trim(),
+    });
+  });
+}
 
 function parseListen(listen: string): { host: string; port: number } {
   const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})$/.exec(listen) ?? [];
