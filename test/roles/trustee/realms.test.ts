@@ -1,13 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { templates } from "../../../src/policy/index.ts";
-import { EAR_PROFILE } from "../../../src/protocol/index.ts";
+import { EAR_PROFILE, reportDataOf, teeKeyJson } from "../../../src/protocol/index.ts";
 import { type MintedClaims, signToken } from "../../../src/roles/trustee/attestation-token.ts";
 import { loadTrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { Realms, readRealm } from "../../../src/roles/trustee/realm.ts";
 import type { Store } from "../../../src/roles/trustee/store/index.ts";
 import type { JsonObject } from "../../../src/system/index.ts";
-import { admin, b64url, claimsOf, expectOk, Guest, type KbsWorld, provision, references, refusal, START, startKbs } from "./kbs-world.ts";
+import {
+  admin,
+  b64url,
+  claimsOf,
+  expectOk,
+  Guest,
+  type KbsWorld,
+  machine,
+  platform,
+  provision,
+  references,
+  refusal,
+  START,
+  startKbs,
+} from "./kbs-world.ts";
 import { idOf, openData } from "./scratch.ts";
 
 const ALLOW_ALL = "package policy\nimport rego.v1\nallow := true\n";
@@ -248,6 +262,28 @@ describe("a token of the attestation service (I6, I19)", () => {
       (key: JsonObject) => ({ challenge_token: "jwt", "tee-pubkey": key, "pubkey-hash": "x" }),
     ])
       expect(await refused({}, form)).toMatch(/kbs\.evidence-purpose$/);
+  });
+
+  test("that the service itself made over its challenge opens the realm's resources, and deny rows hold for it, too", async () => {
+    const challenge = await (await fetch(`${world.url}/challenge`, { method: "POST", body: "{}" })).json();
+    const jwt = (challenge as { "extra-params": { jwt: string } })["extra-params"].jwt;
+    const guest = new Guest(world);
+    const structured = { challenge_token: jwt, "tee-pubkey": teeKeyJson(guest.teeKey) };
+    const quote = Buffer.from(platform.quote({ ...machine, reportData: reportDataOf(structured, "sha384") })).toString("base64");
+    const evidence = Buffer.from(JSON.stringify({ quote, cc_eventlog: null })).toString("base64url");
+    const request = { tee: "tdx", evidence, runtime_data: { structured }, runtime_data_hash_algorithm: "sha384" };
+    const attest = async (policy: string) => {
+      const body = JSON.stringify({ verification_requests: [request], policy_ids: [policy] });
+      return (await expectOk(fetch(`${world.url}/attestation`, { method: "POST", body }))).text();
+    };
+    const token = await attest("strict");
+    expect(await get([guest, token], "resource/open/k/one")).toBe("secret of open/k/one");
+    expect(await get([guest, token], "resource/other/k/one")).toBe("401 kbs.token-use");
+    expect(await get([guest, await attest("lax")], "resource/open/k/one")).toBe("401 kbs.token-policy");
+    const mrTd = Buffer.from(machine.mrTd).toString("hex");
+    await expectOk(post(world, "cai/denials?realm=open", { kind: "measurement", value: mrTd }));
+    expect(await get([guest, token], "resource/open/k/one")).toBe("403 policy.platform-denied");
+    await expectOk(admin(world, "DELETE", `cai/denials/measurement/${mrTd}?realm=open`));
   });
 
   test("of RCAR opens the realm's resources as before", async () => {
