@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { FlagSpec } from "../../../system/index.ts";
 import { MAX_VERIFY_WORKERS } from "../settings.ts";
+import { redactStore } from "../store/place.ts";
 
 export const DATA_FLAG = {
   kind: "text",
@@ -9,9 +10,18 @@ export const DATA_FLAG = {
   about: "the trustee's data; its master key lies beside it as DIR.master",
 } as const satisfies FlagSpec;
 
+export const STORE_FLAG = {
+  kind: "text",
+  value: "URL",
+  about:
+    "where the store is: sqlite:PATH, by default DIR/trustee.db, or postgres://USER@HOST/DATABASE, which any number of trustees with one master key share; give an address with a password by the variable, as others see a command's arguments. Other hosts are asked for TLS and a certificate, by sslrootcert=FILE in the address, unless it says sslmode=disable",
+  shown: redactStore,
+} as const satisfies FlagSpec;
+
 /** The settings of a running trustee: flags of `serve`, keys of `trustee.toml`, lines of `config`. */
 export const SERVE_FLAGS = {
   data: DATA_FLAG,
+  store: STORE_FLAG,
   listen: { kind: "text", value: "HOST:PORT", default: "127.0.0.1:8080", about: "where to listen; port 0 takes a free one" },
   "tls-cert": { kind: "text", value: "FILE", about: "certificate chain (PEM) for HTTPS" },
   "tls-key": { kind: "text", value: "FILE", about: "its private key (PEM)" },

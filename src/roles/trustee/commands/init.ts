@@ -1,6 +1,6 @@
 import { defineVerb } from "../../../system/index.ts";
 import { initTrustee } from "../index.ts";
-import { DATA_FLAG } from "./flags.ts";
+import { DATA_FLAG, STORE_FLAG } from "./flags.ts";
 
 export default defineVerb({
   path: "trustee init",
@@ -9,15 +9,24 @@ export default defineVerb({
   positionals: [],
   flags: {
     data: DATA_FLAG,
+    store: STORE_FLAG,
     simulated: { kind: "switch", about: "make a store for simulated platforms; it will never take real ones" },
   },
   examples: [
     { about: "a trustee for real hardware, in ./cai-trustee", line: "cai trustee init" },
+    {
+      about: "one whose store is in a database; its replicas are given the master key that this makes",
+      line: "CAI_STORE=postgres://cai:PASSWORD@db.example/cai cai trustee init --data ./replica",
+    },
     { about: "one to try things with simulated platforms", line: "cai trustee init --simulated --data ./try-trustee" },
   ],
   exits: { 2: "wrong usage, or the store that is there belongs to the other world" },
   async run({ flags, print }) {
-    const { tid, world, adminKeyPath, created } = await initTrustee({ dataDir: flags.data, simulated: flags.simulated });
+    const { tid, world, adminKeyPath, created } = await initTrustee({
+      dataDir: flags.data,
+      simulated: flags.simulated,
+      ...(flags.store !== undefined && { store: flags.store }),
+    });
     const lines = [
       `${created ? "made" : "kept"} the ${world} trustee in ${flags.data}`,
       `  identity:   tid:${tid}   (give it to agents as --trustee-pin)`,

@@ -3,7 +3,7 @@ export type { StoreContents } from "./build.ts";
 export { lockData } from "./data-lock.ts";
 export { createMasterKey, masterKeyPath, readMasterKey, type StoreKeys } from "./master-key.ts";
 export { createStore, importStore, openStore, storeExists } from "./open-store.ts";
-export { parseStorePlace, redactStore, type StorePlace } from "./place.ts";
+export { parseStorePlace, type StorePlace } from "./place.ts";
 export {
   type Decision,
   type DecisionQuery,
