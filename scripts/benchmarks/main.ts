@@ -7,6 +7,7 @@ import { type Figure, run } from "./measure.ts";
 import { benchMount } from "./mount.ts";
 import { benchPolicy } from "./policy.ts";
 import { benchStartup } from "./startup.ts";
+import { benchStore } from "./store.ts";
 import { benchTdx } from "./tdx.ts";
 
 const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]>> = {
@@ -16,6 +17,7 @@ const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]
   attest: benchAttest,
   policy: benchPolicy,
   tdx: benchTdx,
+  store: benchStore,
 };
 
 const chosen = process.argv.slice(2);

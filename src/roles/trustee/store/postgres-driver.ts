@@ -37,10 +37,13 @@ export class PostgresDriver implements Driver {
   readonly forUpdate = " FOR UPDATE";
   readonly skipLocked = " FOR UPDATE SKIP LOCKED";
   readonly #open: () => SQL;
+  readonly #answerMs: number;
   #sql: SQL;
   #closed = false;
 
-  constructor({ url, tls, tlsCa }: StorePlace & { kind: "postgres" }) {
+  /** @param answerMs  how long a server is waited for that says nothing */
+  constructor({ url, tls, tlsCa }: StorePlace & { kind: "postgres" }, answerMs = ANSWER_MS) {
+    this.#answerMs = answerMs;
     this.#open = () =>
       new SQL({
         url,
@@ -142,7 +145,7 @@ export class PostgresDriver implements Driver {
     for (let tried = 0; ; tried++) {
       const connection = await this.#begin(begin);
       try {
-        const result = await work(this.#statements(connection, ANSWER_MS));
+        const result = await work(this.#statements(connection, this.#answerMs));
         await this.#answered(connection.unsafe("COMMIT"));
         connection.release();
         return result;
@@ -187,7 +190,7 @@ export class PostgresDriver implements Driver {
   }
 
   /** A server that is gone without a word is not waited for; its connections are given up. */
-  async #answered<T>(answer: Promise<T>, within = ANSWER_MS): Promise<T> {
+  async #answered<T>(answer: Promise<T>, within = this.#answerMs): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const sql = this.#sql;
     const silence = new Promise<never>((_, reject) => {
