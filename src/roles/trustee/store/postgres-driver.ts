@@ -19,7 +19,7 @@ const CONNECT_SECONDS = 4;
 /** The server gives up a statement, a wait for a lock, and a transaction whose next statement does not come, milliseconds. */
 const STATEMENT_MS = 8000;
 const LOCK_MS = 5000;
-const IDLE_IN_TRANSACTION_MS = 10_000;
+const IDLE_IN_TRANSACTION_MS = 5000;
 /** One statement of a long reading. */
 const LONG_STATEMENT_MS = 120_000;
 /** A server that answers nothing at all is given up after this, milliseconds. */
@@ -47,6 +47,8 @@ export class PostgresDriver implements Driver {
     this.#open = () =>
       new SQL({
         url,
+        // Said, because the runtime would take the variable PGDATABASE before the address.
+        database: decodeURIComponent(new URL(url).pathname.slice(1)),
         adapter: "postgres",
         max: POOL,
         connectionTimeout: CONNECT_SECONDS,
