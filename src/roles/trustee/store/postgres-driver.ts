@@ -24,8 +24,8 @@ const IDLE_IN_TRANSACTION_MS = 5000;
 const LONG_STATEMENT_MS = 120_000;
 /** A server that answers nothing at all is given up after this, milliseconds. */
 const ANSWER_MS = 10_000;
-/** How often something is tried again that certainly was not done. */
-const RETRIES = 3;
+/** How often something is tried again that certainly was not done: often enough to come past every connection of the pool that was lost. */
+const RETRIES = POOL + 1;
 
 /**
  * A store in a database of PostgreSQL, which any number of trustees share. A commit returns when it is on the server's disk.
@@ -78,11 +78,11 @@ export class PostgresDriver implements Driver {
   }
 
   read<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
-    return this.#transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work, wasLost);
+    return this.#transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work);
   }
 
   write<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
-    return this.#transaction("BEGIN ISOLATION LEVEL READ COMMITTED", work, wasConflict);
+    return this.#transaction("BEGIN ISOLATION LEVEL READ COMMITTED", work);
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -142,18 +142,20 @@ export class PostgresDriver implements Driver {
     await this.#sql.close({ timeout: 1 });
   }
 
-  /** @param again  tells of a failure that nothing was done, so that all of it can be done again */
-  async #transaction<T>(begin: string, work: (statements: Statements) => Promise<T>, again: (error: unknown) => boolean): Promise<T> {
+  async #transaction<T>(begin: string, work: (statements: Statements) => Promise<T>): Promise<T> {
     for (let tried = 0; ; tried++) {
       const connection = await this.#begin(begin);
+      let ending = false;
       try {
         const result = await work(this.#statements(connection, this.#answerMs));
+        ending = true;
         await this.#answered(connection.unsafe("COMMIT"));
         connection.release();
         return result;
       } catch (error) {
         await this.#end(connection, "ROLLBACK");
-        if (tried >= RETRIES || !again(error)) throw meaningOf(error);
+        // One that was lost before its end did nothing; at its end, that cannot be told.
+        if (tried >= RETRIES || !(wasConflict(error) || (wasLost(error) && !ending))) throw meaningOf(error);
       }
     }
   }

@@ -20,7 +20,9 @@ export function wasLost(error: unknown): boolean {
 /** @returns whether there is no connection to be had now */
 function isAway(error: unknown): boolean {
   const { state, code } = codesOf(error);
-  return state === "57P03" || (state === "" && /^(ERR_POSTGRES_CONNECTION|ECONN|ETIMEDOUT|EHOST|ENET|ENOENT|EAI_|ENOTFOUND|DNS)/.test(code));
+  return (
+    state === "57P03" || (state === "" && /^(ERR_POSTGRES_CONNECTION|ECONN|ETIMEDOUT|EHOST|ENET|ENOENT|EAI_|ENOTFOUND|DNS)/.test(code))
+  );
 }
 
 /** @returns whether the server gave the transaction up for the sake of another one: it can be done again */
