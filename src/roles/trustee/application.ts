@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { TrieRouter } from "hono/router/trie-router";
 import { bodyContext, KBS_PREFIX, KEYLESS_CONTEXT, type PeerFamily, SIGNATURE_HEADER } from "../../protocol/index.ts";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 import type { AdministratorCheck } from "./administrators.ts";
@@ -31,9 +32,6 @@ export interface ApplicationParts {
   readonly family: PeerFamily;
 }
 
-/** The methods that routes have, in the order of the header Allow. */
-const METHODS = ["GET", "POST", "DELETE"] as const;
-
 /** What the server hands to the application with each request. */
 interface Connection {
   /** the address at the other end, as text */
@@ -51,7 +49,10 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
   // In the order in which they began.
   const arriving = new Set<AbortController>();
   let active = 0;
+  // Which methods a path has, for those who ask with another one.
+  const places = new TrieRouter<true>();
   for (const [route, mount] of routes.flatMap((route) => mountsOf(route).map((mount) => [route, mount] as const))) {
+    places.add(route.method, mount + route.path, true);
     app.on(route.method, mount + route.path, async (context) => {
       const { raw } = context.req;
       // What an admin token and the answer's signature are about is the path from the route's own prefix on, wherever that is mounted.
@@ -90,13 +91,14 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
       return respond(parts, route, raw.method, target, signing.context, reply);
     });
   }
+  const methods = [...new Set(routes.map(({ method }) => method))];
   const refuse = (error: unknown, path: string, headers: Record<string, string> = {}) => {
     const surroundings = { place: "resource", family: parts.family, path, authorized: false } as const;
     const { status = 500, body = "" } = errorAnswer(error, surroundings, parts.logger);
     return new Response(body, { status, headers: { "content-type": "application/json", ...headers } });
   };
   app.notFound(({ req }) => {
-    const allowed = METHODS.filter((method) => app.router.match(method, req.path)[0].length > 0);
+    const allowed = methods.filter((method) => places.match(method, req.path)[0].length > 0);
     const path = pathOf(targetOf(req.raw.url));
     if (allowed.length === 0) return refuse(unknownPlace(path, routes), path);
     return refuse(new CaiError("kbs.method-unsupported", `${path} has no ${req.method}`), path, { allow: allowed.join(", ") });
