@@ -6,6 +6,7 @@ import type { Reply } from "./route.ts";
 
 const HEADERS: Partial<Record<ErrorId, Readonly<Record<string, string>>>> = {
   "kbs.busy": { "retry-after": String(RETRY_AFTER) },
+  "store.unavailable": { "retry-after": String(RETRY_AFTER) },
   // Whoever sends a body byte by byte would go on, and keep the connection.
   "kbs.request-timeout": { connection: "close" },
 };

@@ -1,16 +1,20 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { DEFAULT_HASH } from "../../protocol/index.ts";
+import { DEFAULT_HASH, type HashAlgorithm } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
-import { type TrustAnchor, VerifierPool } from "../../tee/index.ts";
+import { type TrustAnchor, type Verifier, VerifierPool } from "../../tee/index.ts";
+import { sampleDeviceVerifier, sampleVerifier } from "../../tee/sample/index.ts";
 import { builtInAnchors, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication } from "./application.ts";
+import { Challenges } from "./as/challenges.ts";
+import { MAX_APPRAISALS } from "./as/routes.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { forgetExpired } from "./clock.ts";
 import { localSurroundings, openCollateral } from "./collateral.ts";
+import { lockPlace, openData, storePlace } from "./data.ts";
 import { Handshakes } from "./handshake.ts";
-import { loadTrusteeKeys } from "./identity.ts";
+import { loadTrusteeKeys, type TrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
 import { OlderSessionIds } from "./older-session.ts";
@@ -19,7 +23,7 @@ import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
 import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
-import { lockData, openStore, type Store, storeExists, type World } from "./store/index.ts";
+import { type Store, storeExists, type World } from "./store/index.ts";
 import { spellingsOf } from "./tee-class.ts";
 
 /** How often expired rows are removed, milliseconds. */
@@ -42,39 +46,47 @@ export interface Trustee {
 }
 
 /**
- * Opens a trustee. A data directory without a store becomes a production one, as `initTrustee` makes it.
+ * Opens a trustee. A data directory without a store becomes a production one, unless the store is to be in a database server, as `initTrustee` makes it.
  *
- * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.collateral-unreadable`,
+ * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.simulated-evidence`,
+ *   `trustee.collateral-unreadable`,
  *   `cli.setting-invalid`, `store.…`, and what {@link initTrustee} throws
  */
 export async function createTrustee({
   logger,
   clock = wallClock,
   surroundings = localSurroundings(),
+  keySurroundings,
   ...rest
 }: TrusteeSettings): Promise<Trustee> {
   const settings = parseTrusteeSettings(rest);
   const { compat: family, protocolVersions: versions } = settings;
   const dataDir = resolve(settings.dataDir);
+  const request = { dataDir, store: settings.store, masterKey: settings.masterKey, keySurroundings };
   const simulatedAnchors = settings.trustAnchors.map(readAnchor);
-  if (!storeExists(dataDir)) {
-    requireProductionAnchors(simulatedAnchors);
-    await initTrustee({ dataDir, simulated: false, clock });
+  const place = storePlace(request);
+  // An empty database is more likely the wrong one than a new trustee's.
+  if (place.kind === "sqlite" && !(await storeExists(place))) {
+    requireProduction(simulatedAnchors, settings.acceptSample);
+    await initTrustee({ ...request, simulated: false, clock });
   }
-  const lock = lockData(dataDir);
+  const lock = lockPlace(request);
   let store: Store | undefined;
   try {
-    store = openStore(dataDir, clock());
-    if (store.world === "production") requireProductionAnchors(simulatedAnchors);
-    const keys = await loadTrusteeKeys(store);
+    ({ store } = await openData(request, { servingFrom: clock(), settle: true }));
+    if (store.world === "production") requireProduction(simulatedAnchors, settings.acceptSample);
+    const keys = await loadTrusteeKeys(store, settings.compat);
+    await keys.tokens.forget(clock());
     const anchors = [...builtInAnchors(), ...simulatedAnchors];
     const collateral = openCollateral(settings, { store, anchors, verified: new VerificationCache(), logger, clock, surroundings });
     const pool = new VerifierPool({
       verifiers: { tdx: { collateral: collateral.source, expired: "report" } },
       workers: settings.verifyWorkers,
-      waiting: MAX_ATTESTS,
+      waiting: MAX_ATTESTS + MAX_APPRAISALS,
     });
-    const { verifiers } = pool;
+    const samples = settings.acceptSample ? [sampleVerifier, sampleDeviceVerifier] : [];
+    if (settings.acceptSample) logger.warn("sample evidence is accepted: it proves nothing, and whoever asks can make it up");
+    const verifiers = new Map<string, Verifier>([...pool.verifiers, ...samples.map((verifier) => [verifier.tee, verifier] as const)]);
     const recorder = new Recorder(store, logger);
     const routes = routerTable({
       store,
@@ -83,9 +95,9 @@ export async function createTrustee({
         nonces: new Nonces(store.nonceKey, keys.tid, store.epoch),
         store,
         tid: keys.tid,
-        platforms: new Map([...verifiers].map(([tee, { runtimeDataHash = DEFAULT_HASH }]) => [tee, runtimeDataHash])),
+        platforms: handshakePlatforms(verifiers),
         versions,
-        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, [...verifiers.keys()].flatMap(spellingsOf)),
+        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, [...handshakePlatforms(verifiers).keys()].flatMap(spellingsOf)),
       }),
       verifiers,
       anchors,
@@ -95,6 +107,10 @@ export async function createTrustee({
       family,
       versions,
       collateralGraceSeconds: settings.collateralGraceSeconds,
+      challenges: new Challenges(store),
+      tokenType: settings.tokenType,
+      issuerName: settings.issuerName,
+      logger,
     });
     const administrators = new AdministratorCheck(store, keys.tid);
     const application = createApplication(
@@ -105,17 +121,17 @@ export async function createTrustee({
       collateral.close();
       pool.stop();
     };
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock.release() });
+    return running(store, keys, () => listen(settings, application), { logger, clock, halt, release: () => lock?.release() });
   } catch (error) {
     await store?.close();
-    lock.release();
+    lock?.release();
     throw error;
   }
 }
 
 function running(
   store: Store,
-  tid: string,
+  { tid, tokens }: TrusteeKeys,
   open: () => ReturnType<typeof listen>,
   { logger, clock, halt, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { halt: () => void; release: () => void },
 ): Trustee {
@@ -136,7 +152,9 @@ function running(
     async start() {
       server = open();
       pruning = setInterval(() => {
-        forgetExpired(store, clock()).catch((error) => logger.error("pruning failed", { error: CaiError.from(error).id }));
+        Promise.all([forgetExpired(store, clock()), tokens.forget(clock())]).catch((error) =>
+          logger.error("pruning failed", { error: CaiError.from(error).id }),
+        );
       }, PRUNE_EVERY_MS);
       logger.info("trustee listens", { url: server.url, world: store.world, tid: `tid:${tid}` });
       return { url: server.url };
@@ -161,7 +179,21 @@ function readAnchor(path: string): TrustAnchor {
   return loadAnchors(bytes, true);
 }
 
-function requireProductionAnchors(simulated: readonly TrustAnchor[]): void {
+/**
+ * The platforms that a session may be opened for. Gateways of the openanolis family take a trustee for healthy only where it opens one for `sample`
+ * (trustee.md §8.1): the challenge gives nothing away, and attest refuses the evidence of a platform that has no verifier.
+ */
+function handshakePlatforms(verifiers: ReadonlyMap<string, Verifier>): ReadonlyMap<string, HashAlgorithm> {
+  const verified = [...verifiers].map(([tee, { runtimeDataHash = DEFAULT_HASH }]) => [tee, runtimeDataHash] as const);
+  return new Map([["sample", DEFAULT_HASH], ...verified]);
+}
+
+function requireProduction(simulated: readonly TrustAnchor[], acceptSample: boolean): void {
+  if (acceptSample) {
+    throw new CaiError("trustee.simulated-evidence", "a production trustee was told to take sample evidence", {
+      hint: "Leave --accept-sample out, or make a simulated trustee with `cai trustee init --simulated`.",
+    });
+  }
   if (simulated.length === 0) return;
   throw new CaiError("trustee.simulated-anchor", "a production trustee was given the trust anchor of a simulated platform", {
     hint: "Leave the anchor out, or make a simulated trustee with `cai trustee init --simulated`.",

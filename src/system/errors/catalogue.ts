@@ -1,5 +1,6 @@
 import { adminErrors } from "./admin.ts";
 import { agentErrors } from "./agent.ts";
+import { asErrors } from "./as.ts";
 import { cliErrors } from "./cli.ts";
 import { cryptoErrors } from "./crypto.ts";
 import { demoErrors } from "./demo.ts";
@@ -10,6 +11,7 @@ import { modelErrors } from "./model.ts";
 import { netErrors } from "./net.ts";
 import { ownerErrors } from "./owner.ts";
 import { policyErrors } from "./policy.ts";
+import { sampleErrors } from "./sample.ts";
 import { sgxErrors } from "./sgx.ts";
 import { storeErrors } from "./store.ts";
 import { tdxErrors } from "./tdx.ts";
@@ -21,6 +23,7 @@ import { trusteeErrors } from "./trustee.ts";
 export const catalogue = {
   ...adminErrors,
   ...agentErrors,
+  ...asErrors,
   ...cliErrors,
   ...cryptoErrors,
   ...demoErrors,
@@ -31,6 +34,7 @@ export const catalogue = {
   ...netErrors,
   ...ownerErrors,
   ...policyErrors,
+  ...sampleErrors,
   ...storeErrors,
   ...sgxErrors,
   ...tdxErrors,

@@ -12,6 +12,11 @@ export const trusteeErrors = {
     cause: "A production trustee was given the trust anchor of a simulated platform.",
     remedy: "Leave the anchor out, or use a trustee made by `cai trustee init --simulated`.",
   },
+  "trustee.simulated-evidence": {
+    exit: 2,
+    cause: "A production trustee was told to take sample evidence, which software makes up.",
+    remedy: "Leave --accept-sample out, or use a trustee made by `cai trustee init --simulated`.",
+  },
   "trustee.data-in-use": {
     exit: 2,
     cause: "Another trustee works on the same data directory.",
@@ -46,5 +51,20 @@ export const trusteeErrors = {
     exit: 3,
     cause: "The trustee's clock is behind its own last record, so nothing can be called current.",
     remedy: "Set the clock; releases go on when it is right.",
+  },
+  "trustee.import-insecure": {
+    exit: 3,
+    cause: "A setting or policy of the old trustee lets everybody in, or believes what proves nothing. It is left out.",
+    remedy: "Nothing needs it here; where clients relied on it, give them what they should have: a token, a policy that grades.",
+  },
+  "trustee.import-unreadable": {
+    exit: 1,
+    cause: "A file of the old trustee cannot be taken: it is a link, a device or a folder, too large, or not what its place says.",
+    remedy: "Put a regular file there, or name the part by hand; `cai trustee import --help` lists the parts.",
+  },
+  "trustee.import-incomplete": {
+    exit: 1,
+    cause: "Some things of the old trustee could not be taken; the report names each with its reason.",
+    remedy: "Mend them and import again: what was taken stays.",
   },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -8,12 +8,11 @@ import { Nonces } from "../../../src/roles/trustee/nonce.ts";
 import { OlderSessionIds } from "../../../src/roles/trustee/older-session.ts";
 import { Recorder } from "../../../src/roles/trustee/recorder.ts";
 import type { ReleaseParts } from "../../../src/roles/trustee/release.ts";
-import { openStore } from "../../../src/roles/trustee/store/index.ts";
 import { createLogger } from "../../../src/system/index.ts";
 import type { Verifier } from "../../../src/tee/index.ts";
 import { loadAnchors, parseBundle, tdxVerifier } from "../../../src/tee/tdx/index.ts";
 import { platform, START } from "./kbs-world.ts";
-import { scratchData } from "./scratch.ts";
+import { openData, scratchData } from "./scratch.ts";
 
 /** What attestation and release work with, without a server around it. */
 export interface TrusteeParts {
@@ -33,7 +32,7 @@ export async function openParts({
 } = {}): Promise<TrusteeParts> {
   const { dataDir, remove } = scratchData();
   await initTrustee({ dataDir, simulated: true, clock: () => START });
-  const store = openStore(dataDir, START);
+  const store = await openData(dataDir, START);
   const keys = await loadTrusteeKeys(store);
   const collateral = parseBundle(platform.bundle());
   const tdx = tdxVerifier({ collateral: () => collateral, expired: "report" });

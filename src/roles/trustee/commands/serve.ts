@@ -3,6 +3,7 @@ import { CaiError, defineVerb, hardenProcess, readTextFile } from "../../../syst
 import { parseCollateralUpdate } from "../../../tee/tdx/index.ts";
 import { createTrustee } from "../index.ts";
 import { SERVE_FLAGS, settingsFile } from "./flags.ts";
+import { keySurroundings } from "./key-surroundings.ts";
 
 export default defineVerb({
   path: "trustee serve",
@@ -29,22 +30,35 @@ export default defineVerb({
     hardenProcess();
     const trustee = await createTrustee({
       dataDir: flags.data,
+      ...(flags.store !== undefined && { store: flags.store }),
+      ...(flags["master-key"] !== undefined && { masterKey: flags["master-key"] }),
+      keySurroundings: keySurroundings(),
       host,
       port,
       ...tlsOf(flags["tls-cert"], flags["tls-key"]),
       insecureHttp: flags["insecure-http"],
       trustAnchors: flags["trust-anchor"] === undefined ? [] : [flags["trust-anchor"]],
+      acceptSample: flags["accept-sample"],
       ...collateralOf(flags),
       collateralGraceSeconds: flags["collateral-grace"],
       compat: parseFamily(flags.compat),
       protocolVersions: parseVersions(flags["protocol-versions"]),
+      tokenType: flags["token-type"] === "simple" ? "simple" : "ear",
+      issuerName: flags["issuer-name"],
       ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
       logger: log,
     });
     const { url } = await trustee.start();
     print(
-      { url, tid: trustee.tid, pin: `tid:${trustee.tid}`, world: trustee.world, pid: process.pid },
-      `cai trustee (${trustee.world}) ready at ${url}, tid:${trustee.tid}`,
+      {
+        url,
+        tid: trustee.tid,
+        pin: `tid:${trustee.tid}`,
+        world: trustee.world,
+        pid: process.pid,
+        ...(flags["accept-sample"] && { accepts: ["sample", "sampledevice"] }),
+      },
+      `cai trustee (${trustee.world}${flags["accept-sample"] ? ", takes sample evidence" : ""}) ready at ${url}, tid:${trustee.tid}`,
     );
     await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
     await trustee.stop();

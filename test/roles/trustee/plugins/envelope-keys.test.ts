@@ -4,10 +4,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { initTrustee } from "../../../../src/roles/trustee/init.ts";
 import { EnvelopeKeys } from "../../../../src/roles/trustee/plugins/index.ts";
-import { openStore, type Store } from "../../../../src/roles/trustee/store/index.ts";
+import type { Store } from "../../../../src/roles/trustee/store/index.ts";
 import { asyncRejection } from "../../../rejection.ts";
 import { START } from "../kbs-world.ts";
-import { scratchData } from "../scratch.ts";
+import { openData, scratchData } from "../scratch.ts";
 
 const DAY = 86_400;
 let store: Store;
@@ -17,7 +17,7 @@ beforeEach(async () => {
   const data = scratchData();
   dataDir = data.dataDir;
   await initTrustee({ dataDir, simulated: true, clock: () => START });
-  store = openStore(dataDir, START);
+  store = await openData(dataDir, START);
   end = async () => {
     await store.close();
     data.remove();
