@@ -37,6 +37,16 @@ const tree: Group = {
           summary: "print the settings in force and where each came from",
           load: () => import("./roles/trustee/commands/config.ts"),
         },
+        signer: {
+          summary: "the keys that sign tokens (administrators)",
+          members: {
+            ls: {
+              summary: "list them, and until when tokens of each are taken",
+              load: () => import("./roles/owner/commands/trustee-signer-ls.ts"),
+            },
+            rotate: { summary: "have a new key sign from now on", load: () => import("./roles/owner/commands/trustee-signer-rotate.ts") },
+          },
+        },
       },
     },
     model: {
