@@ -33,6 +33,10 @@ const tree: Group = {
       members: {
         init: { summary: "make the keys and settings of a new trustee", load: () => import("./roles/trustee/commands/init.ts") },
         serve: { summary: "serve the KBS protocol", load: () => import("./roles/trustee/commands/serve.ts") },
+        backup: { summary: "write everything into one encrypted file", load: () => import("./roles/trustee/commands/backup.ts") },
+        restore: { summary: "make a trustee of a backup", load: () => import("./roles/trustee/commands/restore.ts") },
+        rekey: { summary: "seal the store under a new master key", load: () => import("./roles/trustee/commands/rekey.ts") },
+        import: { summary: "take over the data of another trustee", load: () => import("./roles/trustee/commands/import.ts") },
         config: {
           summary: "print the settings in force and where each came from",
           load: () => import("./roles/trustee/commands/config.ts"),

@@ -17,6 +17,7 @@ export {
   encodeHex,
   withoutTrailingNuls,
 } from "./encoding.ts";
+export { sealFirstJwe } from "./first-jwe.ts";
 export { jcs } from "./jcs.ts";
 export { type FlattenedJwe, type OpenedJwe, openJwe, sealJwe } from "./jwe.ts";
 export {

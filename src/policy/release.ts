@@ -16,6 +16,8 @@ export interface ReleaseRequest {
     /** parsed segments, for example `["default", "key", "1"]` */
     readonly path: readonly string[];
     readonly query: JsonObject;
+    /** how `resource-path` is given: `text` (default) with the plugin in front, or `segments` without it, as policies of the CoCo family read it */
+    readonly pathAs?: "text" | "segments";
   };
   /** seconds since 1970 */
   readonly now: number;
@@ -30,8 +32,8 @@ export type ReleaseDecision =
 
 /**
  * Decides whether a resource may be released (I22): only where `data.policy.allow` is the boolean true. Undefined, any other value,
- * errors and limits deny. `data` is what trustee.md §5.6 names: `resource-path` with the plugin in front, `resource-path-parts`
- * without it, `plugin`, `query`.
+ * errors and limits deny. `data` is what trustee.md §5.6 names: `resource-path` in the form of the peer's family,
+ * `resource-path-parts` in segments, `plugin`, `query`.
  *
  * The floor is asked first: a hit denies with its own id.
  *
@@ -41,7 +43,7 @@ export function decideRelease({ policyText, token, resource, now, floor = [] }: 
   const [hit] = floor;
   if (hit !== undefined) return { allowed: false, id: hit.id, reason: `${hit.id}: ${hit.message}` };
   const data = {
-    "resource-path": [resource.plugin, ...resource.path].join("/"),
+    "resource-path": resource.pathAs === "segments" ? resource.path : [resource.plugin, ...resource.path].join("/"),
     "resource-path-parts": resource.path,
     plugin: resource.plugin,
     query: resource.query,

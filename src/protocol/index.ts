@@ -6,6 +6,7 @@ export {
   makeAdminToken,
 } from "./admin-token.ts";
 export {
+  type ErrorContext,
   type ErrorInformation,
   type ErrorPlace,
   type ErrorVariant,
@@ -23,7 +24,6 @@ export {
   type InitData,
   KBS_PREFIX,
   MESSAGE_LIMITS,
-  PROTOCOL_VERSION,
   parseAdditionalEvidence,
   parseAttestation,
   parseChallenge,
@@ -34,6 +34,7 @@ export {
   type RcarRequest,
   SESSION_COOKIE,
 } from "./messages.ts";
+export { parseOlderAttestation } from "./older-attestation.ts";
 export { PEER_FAMILIES, type PeerFamily } from "./peer-family.ts";
 export { formatResourcePath, formatResourceUri, parseResourcePath, parseResourceUri, type ResourcePath } from "./resource-path.ts";
 export {
@@ -49,6 +50,8 @@ export {
   signedBytes,
 } from "./response-signature.ts";
 export {
+  DEFAULT_HASH,
+  deviceRuntimeData,
   type EvidencePurpose,
   HASH_ALGORITHMS,
   type HashAlgorithm,
@@ -75,3 +78,4 @@ export {
   teeKeyInToken,
 } from "./token.ts";
 export { parseTrusteePin, type TrusteePin } from "./trustee-pin.ts";
+export { isComposite, OLDER_VERSIONS, type OlderVersion, PROTOCOL_VERSION, PROTOCOL_VERSIONS, type ProtocolVersion } from "./versions.ts";

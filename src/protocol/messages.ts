@@ -1,12 +1,10 @@
 import { z } from "zod";
 import { CaiError, type JsonObject, type JsonValue } from "../system/index.ts";
 import { malformed, parseJsonText } from "./json-text.ts";
-import { caiBinding, HASH_ALGORITHMS, type HashAlgorithm, otherPurpose } from "./runtime-data.ts";
+import { caiBinding, DEFAULT_HASH, HASH_ALGORITHMS, type HashAlgorithm, otherPurpose } from "./runtime-data.ts";
 import { jsonValue, parseWith, tid } from "./schema.ts";
 import { parseTeeKey, type TeeKey, teeKeyJson } from "./tee-key.ts";
-
-/** The version of the KBS protocol that both ends speak by default (trustee.md §1.4). */
-export const PROTOCOL_VERSION = "0.4.0";
+import { PROTOCOL_VERSION } from "./versions.ts";
 
 /** Path prefix of the protocol (trustee.md §1.1). */
 export const KBS_PREFIX = "/kbs/v0";
@@ -73,7 +71,7 @@ export function parseChallenge(bytes: Uint8Array): RcarChallenge {
   const extra = message["extra-params"];
   // Older servers send an empty string; anything that is no object selects nothing (agent.md §3.3).
   const params = typeof extra === "object" && extra !== null ? parseWith(challengeParams, extra, "challenge extra-params") : {};
-  const selected = (params["selected-hash-algorithm"] ?? "sha384").toLowerCase();
+  const selected = (params["selected-hash-algorithm"] ?? DEFAULT_HASH).toLowerCase();
   const hash = HASH_ALGORITHMS.find((name) => name === selected);
   if (!hash) {
     const details = { expected: HASH_ALGORITHMS.join(", "), got: selected.slice(0, 32) };
@@ -83,10 +81,16 @@ export function parseChallenge(bytes: Uint8Array): RcarChallenge {
 }
 
 /**
- * @returns the body that answers auth: to a guest that offered tagged binding with `tid`, to every other guest as upstream
+ * @returns the body that answers auth: to a guest that offered tagged binding with `tid`, to every other guest as upstream, which names
+ *   the algorithm only where it is not the one that guests take by themselves (trustee.md §1.5)
  */
-export function encodeChallenge({ nonce, tid }: { readonly nonce: string; readonly tid?: string }): string {
-  const extra = tid === undefined ? "" : { "selected-hash-algorithm": "sha384", cai: { v: 1, tid } };
+export function encodeChallenge({
+  nonce,
+  hash = DEFAULT_HASH,
+  tid,
+}: Omit<RcarChallenge, "hash"> & { readonly hash?: HashAlgorithm }): string {
+  const selected = { "selected-hash-algorithm": hash };
+  const extra = tid !== undefined ? { ...selected, cai: { v: 1, tid } } : hash === DEFAULT_HASH ? "" : selected;
   return JSON.stringify({ nonce, "extra-params": extra });
 }
 

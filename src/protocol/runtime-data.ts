@@ -4,10 +4,13 @@ import { jcs } from "../crypto/index.ts";
 import { CaiError, type JsonObject, type JsonValue } from "../system/index.ts";
 import { jsonValue, tid } from "./schema.ts";
 import { parseTeeKey, type TeeKey, teeKeyJson } from "./tee-key.ts";
+import { isComposite, PROTOCOL_VERSION, type ProtocolVersion } from "./versions.ts";
 
 /** The hash algorithms that runtime data is hashed with here, by their names in the protocol (trustee.md §1.5). */
 export const HASH_ALGORITHMS = ["sha256", "sha384", "sha512"] as const;
 export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number];
+/** What both ends take where no algorithm is named. */
+export const DEFAULT_HASH: HashAlgorithm = "sha384";
 
 /** What evidence is made for: each use has hashed data of exactly its own member set (security.md §3.2). */
 export type EvidencePurpose = "rcar" | "rcar-device" | "rats-tls" | "ohttp-key" | "ohttp-client";
@@ -53,6 +56,14 @@ export function rcarRuntimeData({ nonce, teeKey, additionalEvidence, tid }: Rcar
   };
 }
 
+/**
+ * @returns the data whose hash the report data of a device is, and that of the primary evidence in versions before 0.3.0 (trustee.md §1.7;
+ *   agent.md §3.8)
+ */
+export function deviceRuntimeData({ nonce, teeKey }: Pick<RcarBinding, "nonce" | "teeKey">): JsonObject {
+  return { nonce, "tee-pubkey": teeKeyJson(teeKey) };
+}
+
 /** The `cai` member of hashed data: this evidence is for RCAR at one trustee (security.md §3.3). */
 export const caiBinding = z.strictObject({ purpose: z.literal("rcar"), tid });
 
@@ -62,13 +73,20 @@ const rcarMembers = z.strictObject({
   "tee-pubkey": jsonValue,
   cai: caiBinding.optional(),
 });
+const deviceMembers = z.strictObject({ nonce: z.string().min(1), "tee-pubkey": jsonValue });
 
 /**
  * Reads runtime data that must be an RCAR run's: a token's `runtime_data_claims`, for instance. A superset is not enough.
  *
+ * @param version  the version of the protocol that the run was of; those before 0.3.0 hash fewer members
  * @throws CaiError `kbs.evidence-purpose` for any other member set, `kbs.tee-key-invalid`
  */
-export function parseRcarRuntimeData(value: JsonValue | undefined): RcarBinding {
+export function parseRcarRuntimeData(value: JsonValue | undefined, version: ProtocolVersion = PROTOCOL_VERSION): RcarBinding {
+  if (!isComposite(version)) {
+    const members = deviceMembers.safeParse(value);
+    if (!members.success) throw otherPurpose("nonce and tee-pubkey", value ?? null);
+    return { nonce: members.data.nonce, teeKey: parseTeeKey(members.data["tee-pubkey"], version), additionalEvidence: "" };
+  }
   const members = rcarMembers.safeParse(value);
   if (!members.success) throw otherPurpose("additional-evidence, nonce, tee-pubkey and, where negotiated, cai", value ?? null);
   const { "additional-evidence": additionalEvidence, nonce, "tee-pubkey": key, cai } = members.data;

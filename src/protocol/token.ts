@@ -4,6 +4,7 @@ import { CaiError, type JsonObject, type JsonValue } from "../system/index.ts";
 import { parseRcarRuntimeData } from "./runtime-data.ts";
 import { jsonValue, tid } from "./schema.ts";
 import type { TeeKey } from "./tee-key.ts";
+import type { ProtocolVersion } from "./versions.ts";
 
 /** The profile that EAR tokens of this protocol name (trustee.md §5.2). */
 export const EAR_PROFILE = "tag:github.com,2024:confidential-containers/Trustee";
@@ -83,6 +84,8 @@ export interface TokenExpectation {
   /** id and lower-case hex SHA-384 of the attestation policy in force for RCAR */
   readonly policyId: string;
   readonly policyHash: string;
+  /** the versions of the protocol that this trustee speaks */
+  readonly versions: readonly ProtocolVersion[];
   /** seconds since 1970 */
   readonly now: number;
 }
@@ -92,7 +95,7 @@ export interface TokenExpectation {
  *
  * @returns the attested key: answers are encrypted to it and to nothing else
  * @throws CaiError `kbs.token-expired`, `kbs.token-use`, `kbs.token-issuer`, `kbs.token-policy`, `kbs.token-not-fresh`,
- *   `kbs.evidence-purpose`, `kbs.tee-key-invalid`, `kbs.token-malformed`
+ *   `kbs.version-unsupported`, `kbs.evidence-purpose`, `kbs.tee-key-invalid`, `kbs.token-malformed`
  */
 export function attestedKeyForRelease(claims: EarClaims, expected: TokenExpectation): TeeKey {
   requireCurrent(claims, expected.now);
@@ -112,7 +115,11 @@ export function attestedKeyForRelease(claims: EarClaims, expected: TokenExpectat
     throw refused("kbs.token-policy", "the policy was changed after the token was minted", expected.policyHash, cai.policy_hash);
   }
   if (cai.fresh !== "nonce") throw refused("kbs.token-not-fresh", "the token's evidence is bound to no nonce", "nonce", cai.fresh);
-  return parseRcarRuntimeData(primary["ear.veraison.annotated-evidence"]["runtime_data_claims"]).teeKey;
+  // Switching a version off ends what was minted under it, too.
+  const version = expected.versions.find((name) => name === cai.protocol);
+  if (version === undefined)
+    throw refused("kbs.version-unsupported", "the token is of another version", expected.versions.join(", "), cai.protocol);
+  return parseRcarRuntimeData(primary["ear.veraison.annotated-evidence"]["runtime_data_claims"], version).teeKey;
 }
 
 const CLOCK_LEEWAY = 60;
@@ -165,7 +172,7 @@ function malformedToken(got: string): CaiError {
 }
 
 function refused(
-  id: "kbs.token-expired" | "kbs.token-use" | "kbs.token-issuer" | "kbs.token-policy" | "kbs.token-not-fresh",
+  id: "kbs.token-expired" | "kbs.token-use" | "kbs.token-issuer" | "kbs.token-policy" | "kbs.token-not-fresh" | "kbs.version-unsupported",
   message: string,
   expected: string,
   got: string,

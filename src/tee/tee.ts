@@ -1,3 +1,4 @@
+import type { HashAlgorithm } from "../protocol/index.ts";
 import type { JsonObject, JsonValue } from "../system/index.ts";
 
 /** The platforms this program knows, by the name that the KBS protocol gives them (trustee.md §1.3). */
@@ -56,6 +57,8 @@ export interface FloorFacts {
 /** Checks the evidence of one platform. */
 export interface Verifier {
   readonly tee: TeeName;
+  /** what the runtime data of the platform's evidence are hashed with, where guests are told to take another algorithm than SHA-384 (trustee.md §1.5) */
+  readonly runtimeDataHash?: HashAlgorithm;
   /**
    * @param evidence  the platform's evidence as it came over the wire, unparsed
    * @param binding   what the evidence must be bound to

@@ -247,6 +247,11 @@ const ADMIN_CALLS: readonly [method: string, path: string, body: string][] = [
   ["POST", "reference-value", message],
   ["POST", "resource-policy", JSON.stringify({ policy: b64url("package policy\n") })],
   ["GET", "resource-policy", ""],
+  ["GET", "cai/resource-policy", ""],
+  ["GET", "resource/pubkey", ""],
+  ["POST", "resource/reload", ""],
+  ["POST", "resource/rewrap", ""],
+  ["POST", "resource/rotate", ""],
   // Not older than what the trustee has by then, which would be refused (I14).
   ["POST", "cai/collateral", collateralOf(seconds() + 120)],
   ["GET", "cai/collateral", ""],

@@ -4,7 +4,7 @@ import { catalogue, type ErrorId } from "../../src/system/index.ts";
 import { rejection } from "../rejection.ts";
 import { json, utf8 } from "./samples.ts";
 
-const PLACES = ["auth", "attest", "resource", "admin"] as const;
+const PLACES = ["auth", "attest", "resource", "admin", "attestation-policy"] as const;
 
 describe("error answers", () => {
   test.each([
@@ -30,12 +30,50 @@ describe("error answers", () => {
     ["kbs.request-too-large", "admin", 413, "SerdeError"],
     ["admin.unauthenticated", "admin", 401, "AdminAuth"],
     ["admin.forbidden", "admin", 403, "AdminAuth"],
-    ["policy.parse-error", "admin", 400, "PolicyEngine"],
+    ["policy.parse-error", "admin", 500, "PolicyEngine"],
+    ["policy.parse-error", "attestation-policy", 400, "AttestationError"],
+    ["kbs.policy-id-invalid", "attestation-policy", 400, "AttestationError"],
+    ["kbs.reference-invalid", "admin", 400, "AttestationError"],
+    ["kbs.version-unsupported", "resource", 401, "TokenVerifierError"],
+    ["kbs.envelope-unreadable", "resource", 500, "PluginInternalError"],
+    ["kbs.method-unsupported", "resource", 405, "InvalidRequestPath"],
+    ["store.record-tampered", "resource", 500, "PluginInternalError"],
   ] as const)("%s at %s is status %i and variant %s", (id, place, status, variant) => {
     const answer = encodeErrorAnswer(id, place);
     expect(answer.status).toBe(status);
     expect(JSON.parse(answer.body).type).toBe(`https://github.com/confidential-containers/kbs/errors/${variant}`);
     expect(parseErrorInformation(utf8(answer.body))).toMatchObject({ variant, id });
+  });
+
+  test.each([
+    ["kbs.path-invalid", 404, "InvalidRequestPath", "Request path /kbs/v0/resource/a is invalid"],
+    ["kbs.plugin-unknown", 404, "PluginNotFound", "Plugin resource not found"],
+    ["kbs.resource-missing", 404, "PluginInternalError", "Plugin internal error"],
+    ["kbs.method-unsupported", 405, "InvalidRequestPath", "Request method is not allowed"],
+    ["kbs.request-timeout", 408, "PluginInternalError", "Plugin internal error"],
+    ["kbs.request-too-large", 413, "SerdeError", "Request too large"],
+    ["trustee.clock-behind", 503, "PluginInternalError", "Plugin internal error"],
+    ["kbs.policy-denied", 401, "PolicyDeny", "Access denied by policy"],
+    ["internal.unexpected", 401, "PluginInternalError", "Plugin internal error"],
+    ["kbs.token-missing", 401, "TokenNotFound", "Attestation Token not found"],
+    ["admin.forbidden", 401, "AdminAuthAccess", "admin access denied for endpoint /kbs/v0/resource/a"],
+    ["kbs.reference-invalid", 401, "RvpsError", "RVPS error"],
+  ] as const)("to the CoCo family %s is status %i, %s: %s (trustee.md §1.11)", (id, status, variant, detail) => {
+    const answer = encodeErrorAnswer(id, "resource", { family: "coco", path: "/kbs/v0/resource/a" });
+    expect(answer.status).toBe(status);
+    expect(parseErrorInformation(utf8(answer.body))).toEqual({ variant, detail, id });
+  });
+
+  test("to the CoCo family no status is another than those it knows and those that are not about what was asked", () => {
+    for (const id of Object.keys(catalogue) as ErrorId[]) {
+      for (const place of PLACES) expect([401, 404, 405, 408, 413, 503]).toContain(encodeErrorAnswer(id, place, { family: "coco" }).status);
+    }
+  });
+
+  test("a requested path is quoted as text, and cut", () => {
+    const quoted = (path: string) => JSON.parse(encodeErrorAnswer("kbs.path-invalid", "resource", { path }).body).detail as string;
+    expect(quoted('/a"b')).toBe('Request path /a"b is invalid');
+    expect(quoted(`/${"x".repeat(5000)}`).length).toBeLessThan(300);
   });
 
   test("every error id has an answer at every place, with the id, a text and an error status", () => {

@@ -27,7 +27,14 @@ const cai: CaiTokenMember = {
   level: "L1",
 };
 const runtimeData = rcarRuntimeData({ nonce: "n", teeKey, additionalEvidence: "", tid: TID });
-const expected: TokenExpectation = { tid: TID, world: "production", policyId: "default", policyHash: POLICY_HASH, now: NOW };
+const expected: TokenExpectation = {
+  tid: TID,
+  world: "production",
+  policyId: "default",
+  policyHash: POLICY_HASH,
+  versions: ["0.4.0"],
+  now: NOW,
+};
 
 function claims(change: Partial<EarClaims> = {}, evidence: JsonObject = { runtime_data_claims: runtimeData }): EarClaims {
   return {

@@ -11,6 +11,7 @@ import { quotes } from "./checks/quotes.ts";
 import { registers } from "./checks/registers.ts";
 import { rootFileSystem } from "./checks/root-file-system.ts";
 import { trustee } from "./checks/trustee.ts";
+import { trusteeData } from "./checks/trustee-data.ts";
 import { type Finding, found, SEVERITIES } from "./finding.ts";
 import { type Assurance, assurance, type Shown } from "./level.ts";
 import type { Machine } from "./machine.ts";
@@ -29,6 +30,8 @@ export interface Subject {
   readonly qgs?: StreamAddress;
   /** absent: nobody is asked for collateral */
   readonly collateral?: CollateralPlaces;
+  /** a trustee's data directory on this machine */
+  readonly trusteeData?: string;
   readonly trustee?: { readonly client: HttpClient; readonly url: URL };
 }
 
@@ -56,6 +59,7 @@ export async function diagnose(subject: Subject): Promise<Diagnosis> {
   checkup.add(await checkup.run("mount", async () => mounting(machine, fuse), []));
   checkup.add(await checkup.run("clock", async () => clock(now), []));
   if (places !== undefined) checkup.add(await checkup.run("collateral", () => collateral(places), []));
+  checkup.add(await checkup.run("trustee-data", async () => trusteeData(machine, subject.trusteeData), []));
   if (peer !== undefined) checkup.add(await checkup.run("trustee", () => trustee(peer.client, peer.url, now), []));
   const { failed } = checkup;
   const findings = checkup.findings.toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));

@@ -51,7 +51,10 @@ export async function setPolicy(admin: TrusteeAdmin, kind: PolicyKind, text: str
 
 /** @returns the text of the policy in force */
 export async function getPolicy(admin: TrusteeAdmin, kind: PolicyKind): Promise<string> {
-  const answer = await admin.call({ method: "GET", path: kind === "resource" ? "resource-policy" : `attestation-policy/${DEFAULT_ID}` });
+  const answer = await admin.call({
+    method: "GET",
+    path: kind === "resource" ? "cai/resource-policy" : `attestation-policy/${DEFAULT_ID}`,
+  });
   return decodeText(decodeBase64Url(new TextDecoder().decode(answer)), "the trustee's answer");
 }
 

@@ -1,11 +1,11 @@
 import { Hono } from "hono";
-import { bodyContext, encodeErrorAnswer, KBS_PREFIX, KEYLESS_CONTEXT, SIGNATURE_HEADER } from "../../protocol/index.ts";
+import { bodyContext, KBS_PREFIX, KEYLESS_CONTEXT, type PeerFamily, SIGNATURE_HEADER } from "../../protocol/index.ts";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 import type { AdministratorCheck } from "./administrators.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { errorAnswer } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
-import { bearerOf } from "./rcar-routes.ts";
+import { bearerOf } from "./presented-token.ts";
 import { readRealm } from "./realm.ts";
 import type { Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
@@ -27,7 +27,12 @@ export interface ApplicationParts {
   readonly clock: () => number;
   /** true where the listener itself speaks TLS */
   readonly tls: boolean;
+  /** whose statuses and words errors have */
+  readonly family: PeerFamily;
 }
+
+/** The methods that routes have, in the order of the header Allow. */
+const METHODS = ["GET", "POST", "DELETE"] as const;
 
 /** What the server hands to the application with each request. */
 interface Connection {
@@ -77,7 +82,9 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
         reply = await route.handle(call);
         if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
       } catch (error) {
-        reply = route.refuse?.(CaiError.from(error), authorized) ?? errorAnswer(error, route.place, authorized, parts.logger);
+        reply =
+          route.refuse?.(CaiError.from(error), authorized) ??
+          errorAnswer(error, { place: route.place, family: parts.family, path: pathOf(target), authorized }, parts.logger);
       } finally {
         active--;
         budget.give(held);
@@ -85,12 +92,18 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
       return respond(parts, route, raw.method, target, signing.context, reply);
     });
   }
-  app.notFound(({ req }) => unknownPlace(pathOf(targetOf(req.raw.url))));
-  app.onError((error) => {
-    const { status, body } = encodeErrorAnswer("internal.unexpected", "resource");
-    parts.logger.error("request failed", { error: "internal.unexpected", reason: error.message });
-    return new Response(body, { status, headers: { "content-type": "application/json" } });
+  const refuse = (error: unknown, path: string, headers: Record<string, string> = {}) => {
+    const surroundings = { place: "resource", family: parts.family, path, authorized: false } as const;
+    const { status = 500, body = "" } = errorAnswer(error, surroundings, parts.logger);
+    return new Response(body, { status, headers: { "content-type": "application/json", ...headers } });
+  };
+  app.notFound(({ req }) => {
+    const allowed = METHODS.filter((method) => app.router.match(method, req.path)[0].length > 0);
+    const path = pathOf(targetOf(req.raw.url));
+    if (allowed.length === 0) return refuse(unknownPlace(path, routes), path);
+    return refuse(new CaiError("kbs.method-unsupported", `${path} has no ${req.method}`), path, { allow: allowed.join(", ") });
   });
+  app.onError((error, { req }) => refuse(error, pathOf(targetOf(req.raw.url))));
   return { fetch: (request, connection) => app.fetch(request, connection) };
 }
 
@@ -143,14 +156,11 @@ function respond(parts: ApplicationParts, route: Route, method: string, target: 
   return new Response(bytes, { status, headers: { ...content, ...headers, ...signature } });
 }
 
-/** The answer to a path that no route has; the usual slip is a resource name without `resource/` in front. */
-function unknownPlace(path: string): Response {
-  const hint =
-    path.startsWith(`${KBS_PREFIX}/`) || path.startsWith(`/api${KBS_PREFIX}/`)
-      ? { reason: "resources are at resource/{repository}/{type}/{tag}" }
-      : {};
-  const { status, body } = encodeErrorAnswer("kbs.plugin-unknown", "resource", hint);
-  return new Response(body, { status, headers: { "content-type": "application/json" } });
+/** The error for a path that no route has; the usual slip is a resource name without `resource/` in front (trustee.md §12). */
+function unknownPlace(path: string, routes: readonly Route[]): CaiError {
+  const [, first] = /^(?:\/api)?\/kbs\/v0\/([^/]+)/.exec(path) ?? [];
+  const known = first !== undefined && routes.some((route) => route.path.startsWith(`${KBS_PREFIX}/${first}/`));
+  return known ? new CaiError("kbs.path-invalid", "no call has this path") : new CaiError("kbs.plugin-unknown", "no route has this path");
 }
 
 /**

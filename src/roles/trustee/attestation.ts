@@ -2,10 +2,12 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { type FloorHit, floor } from "../../policy/index.ts";
 import {
   checkBinding,
+  deviceRuntimeData,
   EAR_PROFILE,
-  PROTOCOL_VERSION,
+  isComposite,
   parseAdditionalEvidence,
   parseAttestation,
+  parseOlderAttestation,
   type RcarAttestation,
   rcarRuntimeData,
   readInitData,
@@ -24,7 +26,7 @@ import { referencesInForce } from "./reference-message.ts";
 import { TOKEN_LIFE } from "./signer-schedule.ts";
 import { ROOT_REALM, type Store } from "./store/index.ts";
 import { isCpuPlatform } from "./tee-class.ts";
-import { unsupportedTee, type VerificationParts, type VerifiedEvidence, verifyEvidence } from "./verification.ts";
+import { type EvidenceToVerify, type VerificationParts, type VerifiedEvidence, verifyEvidence } from "./verification.ts";
 
 /** What attestation works with. */
 export interface AttestationParts extends VerificationParts {
@@ -91,10 +93,11 @@ export async function attest(parts: AttestationParts, call: AttestCall): Promise
 
 /** Reads the body. One that cannot be read is an attempt, too: where it names this session's nonce, that is spent (security.md I2). */
 async function readMessage({ handshakes }: AttestationParts, { body, now }: AttestCall, sessionId: string): Promise<RcarAttestation> {
+  const older = handshakes.olderSession(sessionId, now);
   try {
-    return parseAttestation(body);
+    return older === undefined ? parseAttestation(body) : parseOlderAttestation(body, older.version, older.nonce);
   } catch (error) {
-    const nonce = nonceIn(body);
+    const nonce = older?.nonce ?? nonceIn(body);
     // Whatever is wrong with the nonce besides, what is wrong with the body is the answer.
     if (nonce !== undefined) await handshakes.redeem(nonce, sessionId, now).catch(() => undefined);
     throw error;
@@ -119,10 +122,9 @@ interface VerifiedRun {
 
 async function verifyRun(parts: AttestationParts, message: RcarAttestation, handshake: RcarHandshake, now: number): Promise<VerifiedRun> {
   const binding = checkBinding(parts.keys.tid, handshake.tagged, message.tid);
-  refuseAdditionalEvidence(message.additionalEvidence);
-  const runtimeData = rcarRuntimeData(message);
+  const runtimeData = isComposite(handshake.protocol) ? rcarRuntimeData(message) : deviceRuntimeData(message);
   const initData = message.initData && readInitData(message.initData.body);
-  const primary = {
+  const primary: EvidenceToVerify = {
     tee: handshake.tee,
     evidence: message.primaryEvidence,
     reportData: reportDataOf(runtimeData, handshake.hash),
@@ -130,15 +132,31 @@ async function verifyRun(parts: AttestationParts, message: RcarAttestation, hand
     runtimeDataClaims: runtimeData,
     initDataClaims: initData?.claims ?? null,
   };
-  return { evidence: await verifyEvidence(parts, [primary], now), binding };
+  const evidence = await verifyEvidence(parts, [primary, ...devicesOf(message, handshake)], now);
+  evidence.forEach(({ claims }, i) => {
+    requireClass(claims.tee, claims.class === "cpu", i === 0);
+  });
+  return { evidence, binding };
 }
 
-/** This version verifies no device, and a device that is not verified must not appear in a token (security.md I7). */
-function refuseAdditionalEvidence(text: string): void {
-  for (const tee of parseAdditionalEvidence(text).keys()) {
-    if (isCpuPlatform(tee)) throw new CaiError("kbs.evidence-class", "CPU evidence came as additional evidence", { got: tee });
-    throw unsupportedTee(tee);
-  }
+/**
+ * The devices of a run, each of which is bound to the run's nonce and key by runtime data of its own (trustee.md §1.6; security.md I7). The
+ * names are in order, so that the numbers of the token's submodules do not depend on how the guest wrote them.
+ */
+function devicesOf(message: RcarAttestation, { hash }: RcarHandshake): EvidenceToVerify[] {
+  const runtimeData = deviceRuntimeData(message);
+  const devices = [...parseAdditionalEvidence(message.additionalEvidence)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return devices.map(([tee, evidence]) => {
+    requireClass(tee, isCpuPlatform(tee), false);
+    return { tee, evidence, reportData: reportDataOf(runtimeData, hash), runtimeDataClaims: runtimeData, initDataClaims: null };
+  });
+}
+
+/** A CPU platform's evidence comes first, and no second one brings a key of its own into the run (security.md I1). */
+function requireClass(tee: string, isCpu: boolean, primary: boolean): void {
+  if (isCpu === primary) return;
+  const message = primary ? "the evidence of a device came as primary evidence" : "CPU evidence came as additional evidence";
+  throw new CaiError("kbs.evidence-class", message, { expected: primary ? "a CPU platform" : "a device", got: tee });
 }
 
 async function mintClaims(parts: AttestationParts, message: RcarAttestation, handshake: RcarHandshake, now: number): Promise<MintedClaims> {
@@ -160,7 +178,7 @@ async function mintClaims(parts: AttestationParts, message: RcarAttestation, han
       world: parts.store.world,
       fresh: "nonce",
       binding,
-      protocol: PROTOCOL_VERSION,
+      protocol: handshake.protocol,
       policy_hash: policy.hash,
       level,
       floor: hits.map(({ id }) => id),

@@ -57,13 +57,13 @@ export function gradeEvidence({ evidence, policy, references, floor, now }: Grad
 }
 
 /** @returns the object that attestation policies read and that tokens carry (trustee.md §5.2) */
-export function annotatedEvidence({ claims, runtimeDataClaims, initDataClaims }: VerifiedEvidence): JsonObject {
+export function annotatedEvidence({ tee, claims, runtimeDataClaims, initDataClaims }: VerifiedEvidence): JsonObject {
   return {
     report_data: claims.reportData,
     runtime_data_claims: runtimeDataClaims,
     init_data: claims.initData,
     // A platform without a field for init data has bound none (security.md I18).
     init_data_claims: claims.initData === null ? null : initDataClaims,
-    [claims.tee]: claims.members,
+    [tee]: claims.members,
   };
 }

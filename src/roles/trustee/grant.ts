@@ -13,6 +13,8 @@ export class ReleaseGrant {
   readonly claims: JsonObject;
   readonly binding: "tagged" | "plain" | "none";
   readonly level: string;
+  /** the version of the protocol that the run was of, which decides the form of answers */
+  readonly protocol: string;
   readonly policyHash: string;
   readonly #floor: readonly ErrorId[];
 
@@ -21,6 +23,7 @@ export class ReleaseGrant {
     this.claims = claims;
     this.binding = cai.binding;
     this.level = cai.level;
+    this.protocol = cai.protocol;
     this.policyHash = cai.policy_hash;
     this.#floor = floor;
   }

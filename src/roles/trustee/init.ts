@@ -3,12 +3,21 @@ import { closeSync, constants, fsyncSync, lstatSync, mkdirSync, openSync, readFi
 import { join, resolve } from "node:path";
 import { templates } from "../../policy/index.ts";
 import { CaiError } from "../../system/index.ts";
+import { type DataPlace, masterKeyForm, openData, storePlace } from "./data.ts";
 import { generateTrusteeKeys, loadTrusteeKeys } from "./identity.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
-import { createMasterKey, createStore, lockData, masterKeyPath, openStore, storeExists, type World } from "./store/index.ts";
+import {
+  createStore,
+  describeMasterKey,
+  lockData,
+  makeMasterKey,
+  type StoreKeys,
+  type StorePlace,
+  storeExists,
+  type World,
+} from "./store/index.ts";
 
-export interface InitRequest {
-  readonly dataDir: string;
+export interface InitRequest extends DataPlace {
   /** the world of a new store; an existing one must be of it */
   readonly simulated: boolean;
   /** seconds since 1970; default: the machine's clock */
@@ -21,34 +30,37 @@ export interface InitResult {
   readonly world: World;
   /** where the admin's private key was written, PKCS#8 PEM, mode 0600; the owner may have moved it since */
   readonly adminKeyPath: string;
-  readonly masterKeyPath: string;
+  /** where the master key is, for people */
+  readonly masterKey: string;
   /** false where the store was there already and nothing was written */
   readonly created: boolean;
 }
 
 /**
- * Makes a trustee's data directory: store, keys, policies that deny, and the admin key. Done again, it changes nothing.
+ * Makes a trustee's data directory, and its store there or in a database server: keys, policies that deny, and the admin key. Done again, it changes nothing.
  *
  * The database's first transaction is the last step: after a crash before it, the next call finishes with the files that are there.
  *
  * @throws CaiError `trustee.world-mismatch`, `trustee.data-in-use`, `trustee.data-unusable`, `store.…`
  */
-export async function initTrustee({ dataDir, simulated, clock = wallClock }: InitRequest): Promise<InitResult> {
-  const directory = resolve(dataDir);
+export async function initTrustee({ simulated, clock = wallClock, ...request }: InitRequest): Promise<InitResult> {
+  const form = masterKeyForm(request);
+  const directory = resolve(request.dataDir);
+  const place = storePlace(request);
   prepareDirectory(directory);
   const world: World = simulated ? "simulated" : "production";
-  const created = !storeExists(directory);
-  if (created) createData(directory, world, clock());
-  const store = openStore(directory);
+  const makeKeys = () => makeMasterKey(form, request.keySurroundings ?? {});
+  const created = !(await storeExists(place)) && (await createData(directory, place, { world, now: clock(), makeKeys }));
+  const { store } = await openData(request);
   try {
     if (store.world !== world) {
-      throw new CaiError("trustee.world-mismatch", `${directory} is a store of the ${store.world} world, for ever`, {
+      throw new CaiError("trustee.world-mismatch", `${place.shown} is a store of the ${store.world} world, for ever`, {
         expected: world,
         got: store.world,
       });
     }
     const { tid } = await loadTrusteeKeys(store);
-    return { tid, world, adminKeyPath: join(directory, "admin.key"), masterKeyPath: masterKeyPath(directory), created };
+    return { tid, world, adminKeyPath: join(directory, "admin.key"), masterKey: describeMasterKey(form), created };
   } finally {
     await store.close();
   }
@@ -59,7 +71,8 @@ export function wallClock(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-function prepareDirectory(directory: string): void {
+/** @throws CaiError `trustee.data-unusable` */
+export function prepareDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const { mode, uid } = statSync(directory);
@@ -72,13 +85,22 @@ function prepareDirectory(directory: string): void {
   }
 }
 
-function createData(directory: string, world: World, now: number): void {
+/** What a new store is made with. */
+interface NewData {
+  readonly world: World;
+  /** seconds since 1970 */
+  readonly now: number;
+  readonly makeKeys: () => Promise<StoreKeys>;
+}
+
+/** @returns false where somebody else made the store meanwhile */
+async function createData(directory: string, place: StorePlace, { world, now, makeKeys }: NewData): Promise<boolean> {
   const lock = lockData(directory);
   try {
-    if (storeExists(directory)) return;
-    const keys = createMasterKey(masterKeyPath(directory));
+    if (await storeExists(place)) return false;
+    const keys = await makeKeys();
     const publicKey = adminPublicKey(directory);
-    createStore(directory, keys, {
+    return await createStore(place, keys, {
       world,
       created: now,
       ...generateTrusteeKeys(world, now),

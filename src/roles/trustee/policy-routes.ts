@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { KBS_PREFIX } from "../../protocol/index.ts";
+import { KBS_PREFIX, type PeerFamily } from "../../protocol/index.ts";
 import { parseJsonBody } from "./json-body.ts";
 import {
   attestationPolicyBody,
@@ -17,8 +17,11 @@ import type { Store } from "./store/index.ts";
 
 const resourcePolicyBody = z.object({ policy: z.string() });
 
+/** What the CoCo family answers instead of the resource policy: the ids of what it keeps (trustee.md §1.2). */
+const COCO_POLICY_IDS = JSON.stringify(["resource-policy"]);
+
 /** Policies: resource policy and attestation policies (trustee.md §2.3). Texts travel as base64url; reading is for admins, too. */
-export function policyRoutes(store: Store): Route[] {
+export function policyRoutes(store: Store, family: PeerFamily): Route[] {
   const one = `${KBS_PREFIX}/attestation-policy/*`;
   const admin = { place: "admin", signed: true } as const;
   const read = { ...admin, method: "GET", right: "policy.read" } as const;
@@ -39,13 +42,24 @@ export function policyRoutes(store: Store): Route[] {
       path: `${KBS_PREFIX}/resource-policy`,
       bodyLimit: NO_BODY,
       async handle({ realm }) {
+        if (family === "coco") return { body: COCO_POLICY_IDS };
         return { body: encodePolicy(await policyTextOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/xml" };
+      },
+    },
+    {
+      ...read,
+      // For administrators who want the text, whichever family the trustee answers as.
+      path: `${KBS_PREFIX}/cai/resource-policy`,
+      bodyLimit: NO_BODY,
+      async handle({ realm }) {
+        return { body: encodePolicy(await policyTextOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/plain" };
       },
     },
     {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/attestation-policy`,
+      place: "attestation-policy",
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
         await putAttestationPolicy(store, realm, parseJsonBody(attestationPolicyBody, body));

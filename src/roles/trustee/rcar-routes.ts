@@ -1,9 +1,7 @@
-import { encodeTokenReply, KBS_PREFIX, keyContext, parseResourcePath } from "../../protocol/index.ts";
-import { CaiError } from "../../system/index.ts";
+import { encodeTokenReply, KBS_PREFIX } from "../../protocol/index.ts";
 import { type AttestationParts, attest } from "./attestation.ts";
 import { Gate } from "./gate.ts";
-import { type ReleaseParts, release } from "./release.ts";
-import { type Call, DEFAULT_BODY, NO_BODY, type Route, restOf, SMALL_BODY } from "./route.ts";
+import { DEFAULT_BODY, type Route, SMALL_BODY } from "./route.ts";
 import { sessionCookie, sessionIdOf } from "./session-cookie.ts";
 
 /**
@@ -12,10 +10,9 @@ import { sessionCookie, sessionIdOf } from "./session-cookie.ts";
  */
 export const MAX_ATTESTS = 256;
 
-/** The routes that guests use: auth, attest, and the attested GET of a resource (trustee.md §1.2). */
-export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
+/** The two routes of the handshake: auth and attest (trustee.md §1.2). */
+export function rcarRoutes(parts: AttestationParts): Route[] {
   const gate = new Gate(MAX_ATTESTS);
-  const resource = `${KBS_PREFIX}/resource/*`;
   return [
     {
       method: "POST",
@@ -45,34 +42,5 @@ export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
         };
       },
     },
-    {
-      method: "GET",
-      path: resource,
-      right: "session",
-      bodyLimit: NO_BODY,
-      place: "resource",
-      signed: true,
-      async handle(call) {
-        const path = parseResourcePath(restOf(call.path, resource));
-        const token = await tokenOf(parts, call);
-        const onGrant = ({ teeKey }: { teeKey: Parameters<typeof keyContext>[0] }) => call.setContext(keyContext(teeKey));
-        const query = Object.fromEntries(call.query);
-        return { body: await release(parts, { path, query, token, client: call.client, now: call.now, onGrant }) };
-      },
-    },
   ];
-}
-
-/** Where a token is looked for, in this order: the session, the header `Attestation`, `Authorization: Bearer` (trustee.md §1.10). */
-async function tokenOf({ store }: ReleaseParts, { headers, now }: Call): Promise<string> {
-  const sessionId = sessionIdOf(headers.get("cookie"));
-  const session = sessionId === undefined ? undefined : await store.sessions.get(sessionId, now);
-  const token = session?.token ?? headers.get("attestation") ?? bearerOf(headers);
-  if (token === undefined) throw new CaiError("kbs.token-missing", "the request carries no attestation token", { hint: "Attest first." });
-  return token;
-}
-
-/** @returns the text after `Bearer ` in `Authorization`, or undefined */
-export function bearerOf(headers: Headers): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }

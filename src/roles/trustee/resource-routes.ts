@@ -3,7 +3,7 @@ import { decodeBase64Url } from "../../crypto/index.ts";
 import { formatResourcePath, KBS_PREFIX, parseResourcePath } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import { parseJsonBody } from "./json-body.ts";
-import { DEFAULT_BODY, NO_BODY, type Route, restOf } from "./route.ts";
+import { DEFAULT_BODY, NO_BODY, type Route } from "./route.ts";
 import type { Store } from "./store/index.ts";
 
 /** Several secrets in base64url may be as large together as one alone. */
@@ -17,35 +17,12 @@ const batch = z.strictObject({
   replace: z.boolean().default(false),
 });
 
-/** The admin side of resources (trustee.md §2.3), and the write of several in one transaction (security.md §3.7). */
+/** The list of resources (trustee.md §2.3), and the write of several in one transaction (security.md §3.7). */
 export function resourceRoutes(store: Store): Route[] {
-  const resource = `${KBS_PREFIX}/resource/*`;
   const admin = { place: "admin", signed: true } as const;
   const read = { ...admin, method: "GET", right: "resource.read" } as const;
   const write = { ...admin, right: "resource.write" } as const;
   return [
-    {
-      ...write,
-      method: "POST",
-      path: resource,
-      bodyLimit: DEFAULT_BODY,
-      async handle({ path, body }) {
-        await store.resources.putAll([{ path: pathOf(restOf(path, resource)), value: body }], true);
-        body.fill(0);
-        return { type: "text/xml" };
-      },
-    },
-    {
-      ...write,
-      method: "DELETE",
-      path: resource,
-      bodyLimit: NO_BODY,
-      async handle({ path }) {
-        const name = pathOf(restOf(path, resource));
-        if (!(await store.resources.delete(name))) throw new CaiError("kbs.resource-missing", `there is no resource ${name}`);
-        return { type: "text/xml" };
-      },
-    },
     {
       ...read,
       path: `${KBS_PREFIX}/resources`,

@@ -2,6 +2,7 @@ import type { CollateralCache } from "../../tee/tdx/index.ts";
 import { type AttestationServiceParts, attestationServiceRoutes } from "./as/routes.ts";
 import type { AttestationParts } from "./attestation.ts";
 import { collateralRoutes } from "./collateral-routes.ts";
+import { EnvelopeKeys, envelopePlugin, type Plugin, pluginRoutes, resourcePlugin } from "./plugins/index.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { rcarRoutes } from "./rcar-routes.ts";
 import { referenceRoutes } from "./reference-routes.ts";
@@ -18,11 +19,18 @@ export function routerTable(
   return [
     ...serviceRoutes(parts.keys, parts.store.world),
     ...rcarRoutes(parts),
+    ...pluginRoutes(parts, pluginsOf(parts)),
     ...resourceRoutes(parts.store),
-    ...policyRoutes(parts.store),
+    ...policyRoutes(parts.store, parts.family),
     ...referenceRoutes(parts.store),
     ...collateralRoutes(parts.collateral),
     ...signerRoutes(parts.keys.tokens),
     ...attestationServiceRoutes(parts),
   ];
+}
+
+/** The plugins of this trustee: resources, some of which may be envelopes that the trustee opens as it gives them out. */
+function pluginsOf({ store }: ReleaseParts): Plugin[] {
+  const keys = new EnvelopeKeys(store);
+  return [envelopePlugin(keys), resourcePlugin(store, (content) => keys.open(content))];
 }

@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
-import { PEER_FAMILIES } from "../../protocol/index.ts";
+import { OLDER_VERSIONS, PEER_FAMILIES, PROTOCOL_VERSION, type ProtocolVersion } from "../../protocol/index.ts";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
 import type { CollateralSurroundings } from "./collateral.ts";
+import type { KeySurroundings } from "./store/index.ts";
 
 /** The longest grace for expired collateral, seconds: 30 days (security.md §4, F3). */
 const MAX_COLLATERAL_GRACE = 30 * 86_400;
@@ -13,6 +14,10 @@ export const MAX_VERIFY_WORKERS = 64;
 /** What may be set of a trustee. */
 export const trusteeSettingsSchema = z.strictObject({
   dataDir: z.string().min(1),
+  /** where the store's master key is: `file:PATH`, `credential:NAME`, `passphrase[:FILE]`; default: what is there */
+  masterKey: z.string().min(1).max(4096).optional(),
+  /** where the store is, `sqlite:PATH` or `postgres://…`; default: `trustee.db` in the data directory */
+  store: z.string().min(1).max(4096).optional(),
   /** a name or address; without brackets around IPv6 */
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes a free one */
@@ -39,6 +44,12 @@ export const trusteeSettingsSchema = z.strictObject({
   collateralGraceSeconds: z.int().min(0).max(MAX_COLLATERAL_GRACE).default(0),
   /** whose statuses, words and bodies answers have, where the two families of peers differ (trustee.md §1.12) */
   compat: z.enum(PEER_FAMILIES).default("openanolis"),
+  /** the versions of the protocol that are spoken; 0.4.0 always is */
+  protocolVersions: z
+    .array(z.enum([PROTOCOL_VERSION, ...OLDER_VERSIONS]))
+    .max(8)
+    .default([])
+    .transform((versions): ProtocolVersion[] => [PROTOCOL_VERSION, ...OLDER_VERSIONS.filter((version) => versions.includes(version))]),
   /** the form of the attestation service's tokens (trustee.md §5); the key broker's are EAR always */
   tokenType: z.enum(["ear", "simple"]).default("ear"),
   /** what those tokens say as `iss`, where the family's tokens of that form say it */
@@ -58,6 +69,8 @@ export type TrusteeSettings = z.input<typeof trusteeSettingsSchema> & {
   readonly clock?: () => number;
   /** what collateral is fetched with, and what says where from; default: this machine's */
   readonly surroundings?: CollateralSurroundings;
+  /** what of the process a master key may come from; default: nothing */
+  readonly keySurroundings?: KeySurroundings;
 };
 
 /** @throws CaiError `cli.setting-invalid`, naming the setting; `trustee.tls-required` */

@@ -24,3 +24,24 @@ const CPU_PLATFORMS: ReadonlySet<string> = new Set([
 export function isCpuPlatform(tee: string): boolean {
   return CPU_PLATFORMS.has(tee);
 }
+
+/** Platforms that the families spell differently (trustee.md §1.3). */
+const SPELLINGS: readonly (readonly [string, string])[] = [
+  ["azsnpvtpm", "az-snp-vtpm"],
+  ["aztdxvtpm", "az-tdx-vtpm"],
+];
+
+/** @returns every spelling of a platform's name, its own first; what is emitted is the one that the guest used */
+export function spellingsOf(tee: string): readonly string[] {
+  const pair = SPELLINGS.find((names) => names.includes(tee));
+  return pair === undefined ? [tee] : [tee, ...pair.filter((name) => name !== tee)];
+}
+
+/** @returns what a platform has in a map, under whichever spelling it stands there */
+export function underAnySpelling<T>(platforms: ReadonlyMap<string, T>, tee: string): T | undefined {
+  for (const name of spellingsOf(tee)) {
+    const found = platforms.get(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { DEFAULT_HASH, type HashAlgorithm } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import { type TrustAnchor, type Verifier, VerifierPool } from "../../tee/index.ts";
 import { sampleDeviceVerifier, sampleVerifier } from "../../tee/sample/index.ts";
@@ -11,16 +12,19 @@ import { MAX_APPRAISALS } from "./as/routes.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { forgetExpired } from "./clock.ts";
 import { localSurroundings, openCollateral } from "./collateral.ts";
+import { lockPlace, openData, storePlace } from "./data.ts";
 import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys, type TrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
+import { OlderSessionIds } from "./older-session.ts";
 import { MAX_ATTESTS } from "./rcar-routes.ts";
 import { Recorder } from "./recorder.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
 import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
-import { lockData, openStore, type Store, storeExists, type World } from "./store/index.ts";
+import { type Store, storeExists, type World } from "./store/index.ts";
+import { spellingsOf } from "./tee-class.ts";
 
 /** How often expired rows are removed, milliseconds. */
 const PRUNE_EVERY_MS = 1000;
@@ -42,7 +46,7 @@ export interface Trustee {
 }
 
 /**
- * Opens a trustee. A data directory without a store becomes a production one, as `initTrustee` makes it.
+ * Opens a trustee. A data directory without a store becomes a production one, unless the store is to be in a database server, as `initTrustee` makes it.
  *
  * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.simulated-evidence`,
  *   `trustee.collateral-unreadable`,
@@ -52,19 +56,24 @@ export async function createTrustee({
   logger,
   clock = wallClock,
   surroundings = localSurroundings(),
+  keySurroundings,
   ...rest
 }: TrusteeSettings): Promise<Trustee> {
   const settings = parseTrusteeSettings(rest);
+  const { compat: family, protocolVersions: versions } = settings;
   const dataDir = resolve(settings.dataDir);
+  const request = { dataDir, store: settings.store, masterKey: settings.masterKey, keySurroundings };
   const simulatedAnchors = settings.trustAnchors.map(readAnchor);
-  if (!storeExists(dataDir)) {
+  const place = storePlace(request);
+  // An empty database is more likely the wrong one than a new trustee's.
+  if (place.kind === "sqlite" && !(await storeExists(place))) {
     requireProduction(simulatedAnchors, settings.acceptSample);
-    await initTrustee({ dataDir, simulated: false, clock });
+    await initTrustee({ ...request, simulated: false, clock });
   }
-  const lock = lockData(dataDir);
+  const lock = lockPlace(request);
   let store: Store | undefined;
   try {
-    store = openStore(dataDir, clock());
+    ({ store } = await openData(request, { servingFrom: clock(), settle: true }));
     if (store.world === "production") requireProduction(simulatedAnchors, settings.acceptSample);
     const keys = await loadTrusteeKeys(store, settings.compat);
     await keys.tokens.forget(clock());
@@ -82,29 +91,40 @@ export async function createTrustee({
     const routes = routerTable({
       store,
       keys,
-      handshakes: new Handshakes(new Nonces(store.nonceKey, keys.tid, store.epoch), store, keys.tid, handshakeTees(verifiers)),
+      handshakes: new Handshakes({
+        nonces: new Nonces(store.nonceKey, keys.tid, store.epoch),
+        store,
+        tid: keys.tid,
+        platforms: handshakePlatforms(verifiers),
+        versions,
+        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, [...handshakePlatforms(verifiers).keys()].flatMap(spellingsOf)),
+      }),
       verifiers,
       anchors,
       collateral: collateral.cache,
       policy: new AttestationPolicyInForce(store),
       recorder,
+      family,
+      versions,
       collateralGraceSeconds: settings.collateralGraceSeconds,
       challenges: new Challenges(store),
-      family: settings.compat,
       tokenType: settings.tokenType,
       issuerName: settings.issuerName,
       logger,
     });
     const administrators = new AdministratorCheck(store, keys.tid);
-    const application = createApplication({ keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined }, routes);
+    const application = createApplication(
+      { keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined, family },
+      routes,
+    );
     const halt = () => {
       collateral.close();
       pool.stop();
     };
-    return running(store, keys, () => listen(settings, application), { logger, clock, halt, release: () => lock.release() });
+    return running(store, keys, () => listen(settings, application), { logger, clock, halt, release: () => lock?.release() });
   } catch (error) {
     await store?.close();
-    lock.release();
+    lock?.release();
     throw error;
   }
 }
@@ -163,8 +183,9 @@ function readAnchor(path: string): TrustAnchor {
  * The platforms that a session may be opened for. Gateways of the openanolis family take a trustee for healthy only where it opens one for `sample`
  * (trustee.md §8.1): the challenge gives nothing away, and attest refuses the evidence of a platform that has no verifier.
  */
-function handshakeTees(verifiers: ReadonlyMap<string, Verifier>): string[] {
-  return [...new Set([...verifiers.keys(), "sample"])];
+function handshakePlatforms(verifiers: ReadonlyMap<string, Verifier>): ReadonlyMap<string, HashAlgorithm> {
+  const verified = [...verifiers].map(([tee, { runtimeDataHash = DEFAULT_HASH }]) => [tee, runtimeDataHash] as const);
+  return new Map([["sample", DEFAULT_HASH], ...verified]);
 }
 
 function requireProduction(simulated: readonly TrustAnchor[], acceptSample: boolean): void {

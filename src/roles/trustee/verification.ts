@@ -1,5 +1,6 @@
 import { CaiError, type JsonObject, type JsonValue } from "../../system/index.ts";
 import type { Claims, TrustAnchor, Verifier } from "../../tee/index.ts";
+import { underAnySpelling } from "./tee-class.ts";
 
 /** What verification works with. */
 export interface VerificationParts {
@@ -26,6 +27,8 @@ export interface EvidenceToVerify {
 
 /** One piece of evidence after everything about it was verified. */
 export interface VerifiedEvidence {
+  /** the platform's name as the guest spelled it, under which its claims stand in tokens */
+  readonly tee: string;
   readonly claims: Claims;
   /** whether there were report data to compare: they equalled those of the evidence (security.md I7) */
   readonly bound: boolean;
@@ -45,11 +48,11 @@ export async function verifyEvidence(
 ): Promise<VerifiedEvidence[]> {
   return Promise.all(
     pieces.map(async ({ tee, evidence, reportData, initData, runtimeDataClaims, initDataClaims }) => {
-      const verifier = verifiers.get(tee);
+      const verifier = underAnySpelling(verifiers, tee);
       if (verifier === undefined) throw unsupportedTee(tee);
       const binding = { ...(reportData && { reportData }), ...(initData && { initData }) };
       const claims = await verifier.verify(evidence, binding, anchors, now);
-      return { claims, bound: reportData !== undefined, runtimeDataClaims, initDataClaims };
+      return { tee, claims, bound: reportData !== undefined, runtimeDataClaims, initDataClaims };
     }),
   );
 }

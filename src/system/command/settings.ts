@@ -115,7 +115,9 @@ function readSettingsFile(
       got: tomlReason(error),
     });
   }
-  const known = Object.entries(specs).flatMap(([name, spec]) => (spec.commandLineOnly ? [] : [settingKey(name)]));
+  const known = Object.entries({ ...verb.spec.settingsOf, ...specs }).flatMap(([name, spec]) =>
+    spec.commandLineOnly ? [] : [settingKey(name)],
+  );
   for (const key of Object.keys(keys)) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);

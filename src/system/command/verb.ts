@@ -112,6 +112,8 @@ export interface VerbSpec<P extends readonly PositionalSpec[], F extends Readonl
   readonly exits?: Readonly<Partial<Record<0 | 1 | 2 | 3 | 4, string>>>;
   /** the settings file that is read when `--config` does not name one and this one exists; absent: the verb has no settings file */
   readonly settingsFile?: (flags: Readonly<Record<string, string | number | boolean | undefined>>) => string | undefined;
+  /** flags of other verbs whose keys the settings file may have, too */
+  readonly settingsOf?: Readonly<Record<string, FlagSpec>>;
   run(context: VerbContext<P, F>): Promise<void>;
 }
 

@@ -14,8 +14,8 @@ export const kbsErrors = {
   },
   "kbs.version-unsupported": {
     exit: 1,
-    cause: "The guest speaks a version of the KBS protocol that this trustee does not.",
-    remedy: "Use an agent that speaks 0.4.0.",
+    cause: "The guest, or its token, is of a version of the KBS protocol that this trustee does not speak.",
+    remedy: "Use an agent that speaks 0.4.0, or allow its version at the trustee (--protocol-versions).",
   },
   "kbs.hash-unsupported": {
     exit: 1,
@@ -121,6 +121,26 @@ export const kbsErrors = {
     remedy: "Choose another name, or replace it deliberately.",
   },
   "kbs.plugin-unknown": { exit: 1, cause: "The trustee has no such plugin.", remedy: "Check the address." },
+  "kbs.method-unsupported": {
+    exit: 1,
+    cause: "The trustee has such a path, but not for this method.",
+    remedy: "Use one of the methods that the answer's header Allow names.",
+  },
+  "kbs.plugin-unencrypted": {
+    exit: 2,
+    cause: "A plugin would answer a guest's token in the clear, so whoever steals a token would have the answer.",
+    remedy: "Use a plugin that says its answers are encrypted, or that wants an administrator.",
+  },
+  "kbs.plugin-conflict": {
+    exit: 2,
+    cause: "Two plugins have the same name or answer the same call.",
+    remedy: "Leave one of them out.",
+  },
+  "kbs.envelope-unreadable": {
+    exit: 1,
+    cause: "A resource is an encrypted envelope that none of this trustee's envelope keys opens.",
+    remedy: "Encrypt it anew to the key that GET resource/pubkey gives, and store it again.",
+  },
   "kbs.request-too-large": {
     exit: 1,
     cause: "The request is larger than the trustee accepts.",

@@ -52,4 +52,19 @@ export const trusteeErrors = {
     cause: "The trustee's clock is behind its own last record, so nothing can be called current.",
     remedy: "Set the clock; releases go on when it is right.",
   },
+  "trustee.import-insecure": {
+    exit: 3,
+    cause: "A setting or policy of the old trustee lets everybody in, or believes what proves nothing. It is left out.",
+    remedy: "Nothing needs it here; where clients relied on it, give them what they should have: a token, a policy that grades.",
+  },
+  "trustee.import-unreadable": {
+    exit: 1,
+    cause: "A file of the old trustee cannot be taken: it is a link, a device or a folder, too large, or not what its place says.",
+    remedy: "Put a regular file there, or name the part by hand; `cai trustee import --help` lists the parts.",
+  },
+  "trustee.import-incomplete": {
+    exit: 1,
+    cause: "Some things of the old trustee could not be taken; the report names each with its reason.",
+    remedy: "Mend them and import again: what was taken stays.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -69,7 +69,7 @@ export class VerifierPool {
 
   /** One for each platform; they share the threads. */
   get verifiers(): ReadonlyMap<SignedTee, Verifier> {
-    return new Map([...this.#local].map(([tee, local]) => [tee, { tee, verify: (...call) => this.#verify(tee, local, ...call) }]));
+    return new Map([...this.#local].map(([tee, local]) => [tee, { ...local, verify: (...call) => this.#verify(tee, local, ...call) }]));
   }
 
   /** The threads that were started and are not lost. */

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { checkClock, forgetExpired } from "../../../src/roles/trustee/clock.ts";
 import { initTrustee } from "../../../src/roles/trustee/init.ts";
-import { openStore, type Store } from "../../../src/roles/trustee/store/index.ts";
-import { idOf, scratchData } from "./scratch.ts";
+import type { Store } from "../../../src/roles/trustee/store/index.ts";
+import { idOf, openData, scratchData } from "./scratch.ts";
 
 const NOW = 1_800_000_000;
 let store: Store;
@@ -12,7 +12,7 @@ beforeEach(async () => {
   const data = scratchData();
   remove = data.remove;
   await initTrustee({ dataDir: data.dataDir, simulated: true });
-  store = openStore(data.dataDir);
+  store = await openData(data.dataDir);
 });
 afterEach(async () => {
   await store.close();

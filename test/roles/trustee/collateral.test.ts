@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { openCollateral } from "../../../src/roles/trustee/collateral.ts";
 import { createTrustee, initTrustee } from "../../../src/roles/trustee/index.ts";
 import { parseTrusteeSettings } from "../../../src/roles/trustee/settings.ts";
-import { openStore } from "../../../src/roles/trustee/store/index.ts";
 import { CaiError, createLogger, type HttpClient } from "../../../src/system/index.ts";
 import { SimulatedPlatform, simulatedPccs, VerificationCache } from "../../../src/tee/tdx/index.ts";
 import { admin, expectOk, Guest, type KbsWorld, provision, refusal, START, startKbs } from "./kbs-world.ts";
-import { idOf, scratchData } from "./scratch.ts";
+import { idOf, openData, scratchData } from "./scratch.ts";
 
 const DAY = 86_400;
 const HOUR = 3600;
@@ -144,7 +143,7 @@ describe("a trustee that fetches collateral", () => {
     await initTrustee({ dataDir, simulated: true, clock: () => START });
     const anchor = join(dataDir, "..", "anchor.pem");
     writeFileSync(anchor, issuedAt(START).anchorPem);
-    const store = openStore(dataDir);
+    const store = await openData(dataDir);
     const open = async () => {
       const settings = { dataDir, port: 0, trustAnchors: [anchor], collateralSource: "http://pccs.example" };
       const trustee = await createTrustee({
@@ -272,7 +271,7 @@ test("a store that cannot be believed is not called one that lacks collateral (I
   await initTrustee({ dataDir, simulated: true });
   const logger = createLogger("silent");
   const settings = parseTrusteeSettings({ dataDir, collateralSource: "none" });
-  const store = openStore(dataDir);
+  const store = await openData(dataDir);
   const tampered = async () => {
     throw new CaiError("store.record-tampered", "a row");
   };

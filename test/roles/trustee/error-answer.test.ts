@@ -5,7 +5,7 @@ import { CaiError, createLogger } from "../../../src/system/index.ts";
 const log: string[] = [];
 const logger = createLogger("debug", true, (line) => log.push(line));
 const answer = (error: unknown, place: "auth" | "attest" | "resource" | "admin", authorized = false) => {
-  const { status, body = "", headers } = errorAnswer(error, place, authorized, logger);
+  const { status, body = "", headers } = errorAnswer(error, { place, authorized, family: "openanolis", path: "/kbs/v0/x" }, logger);
   return { status, headers, ...(JSON.parse(body) as { id: string; detail: string }) };
 };
 

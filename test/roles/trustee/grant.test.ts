@@ -4,17 +4,16 @@ import { type MintedClaims, signToken } from "../../../src/roles/trustee/attesta
 import { ReleaseGrant } from "../../../src/roles/trustee/grant.ts";
 import { loadTrusteeKeys, type TrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { initTrustee } from "../../../src/roles/trustee/init.ts";
-import { openStore } from "../../../src/roles/trustee/store/index.ts";
 import type { SigningTokenSigner } from "../../../src/roles/trustee/token-signers.ts";
 import { Guest, START } from "./kbs-world.ts";
-import { idOf, scratchData } from "./scratch.ts";
+import { idOf, openData, scratchData } from "./scratch.ts";
 
 const { dataDir, remove } = scratchData();
 let keys: TrusteeKeys;
 let signer: SigningTokenSigner;
 beforeAll(async () => {
   await initTrustee({ dataDir, simulated: true });
-  const store = openStore(dataDir);
+  const store = await openData(dataDir);
   keys = await loadTrusteeKeys(store);
   signer = await keys.tokens.signing("ES256", START);
   await store.close();
@@ -63,6 +62,7 @@ const open = (minted: object, now = START) =>
     world: "simulated",
     policyId: "default",
     policyHash: HASH,
+    versions: ["0.4.0"],
     now,
   });
 

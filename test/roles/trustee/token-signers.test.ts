@@ -4,10 +4,9 @@ import fc from "fast-check";
 import { type MintedClaims, signToken, verifyToken } from "../../../src/roles/trustee/attestation-token.ts";
 import { initTrustee } from "../../../src/roles/trustee/init.ts";
 import { scheduled, stateOf, TOKEN_LIFE } from "../../../src/roles/trustee/signer-schedule.ts";
-import { openStore } from "../../../src/roles/trustee/store/index.ts";
 import { TokenSigners } from "../../../src/roles/trustee/token-signers.ts";
 import { admin, expectOk, Guest, type KbsWorld, provision, refusal, START, startKbs } from "./kbs-world.ts";
-import { idOf, scratchData } from "./scratch.ts";
+import { idOf, openData, scratchData } from "./scratch.ts";
 
 const PATH = "resource/default/key/one";
 interface Summary {
@@ -138,7 +137,7 @@ describe("the private key of a signer", () => {
   test("is destroyed when it signs no more, and is there again for nobody", async () => {
     const { dataDir, remove } = scratchData();
     await initTrustee({ dataDir, simulated: true, clock: () => START });
-    const store = openStore(dataDir, START);
+    const store = await openData(dataDir, START);
     try {
       const signers = new TokenSigners(store, "openanolis");
       const names = async () => (await store.ownKeys.names()).filter((name) => /sign/.test(name));
@@ -163,7 +162,7 @@ describe("the private key of a signer", () => {
   test("of simple tokens is one, also where several ask for the first at once", async () => {
     const { dataDir, remove } = scratchData();
     await initTrustee({ dataDir, simulated: true, clock: () => START });
-    const store = openStore(dataDir, START);
+    const store = await openData(dataDir, START);
     try {
       const replicas = Array.from({ length: 4 }, () => new TokenSigners(store, "openanolis"));
       const kids = await Promise.all(replicas.map(async (signers) => (await signers.signing("RS384", START)).kid));
@@ -178,7 +177,7 @@ describe("the private key of a signer", () => {
   test("that another replica goes on signing with is believed for a minute, by the time in the token", async () => {
     const { dataDir, remove } = scratchData();
     await initTrustee({ dataDir, simulated: true, clock: () => START });
-    const store = openStore(dataDir, START);
+    const store = await openData(dataDir, START);
     try {
       const signers = new TokenSigners(store, "openanolis");
       const old = await signers.signing("ES256", START);

@@ -9,7 +9,7 @@ import { createTrustee, initTrustee } from "../../../src/roles/trustee/index.ts"
 import { createLogger } from "../../../src/system/index.ts";
 import { makeTlsIdentity } from "../../tls-identity.ts";
 import { admin, expectOk, Guest, type KbsWorld, platform, provision, refusal, START, startKbs } from "./kbs-world.ts";
-import { idOf, scratchData } from "./scratch.ts";
+import { idOf, openData, scratchData } from "./scratch.ts";
 
 const PATH = "resource/default/key/one";
 let dataDir: string;
@@ -150,10 +150,9 @@ describe("a request over a connection that others can read", () => {
   test("needs an admin token for itself alone", async () => {
     await initTrustee({ dataDir, simulated: true });
     const { AdministratorCheck } = await import("../../../src/roles/trustee/administrators.ts");
-    const { openStore } = await import("../../../src/roles/trustee/store/index.ts");
     const { makeAdminToken } = await import("../../../src/protocol/index.ts");
     const { SignJWT } = await import("jose");
-    const store = openStore(dataDir);
+    const store = await openData(dataDir);
     const check = new AdministratorCheck(store, "tid");
     const key = createPrivateKey(readFileSync(join(dataDir, "admin.key")));
     const request = { method: "GET", target: "/kbs/v0/resources", body: new Uint8Array(0) };

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { resolve } from "node:path";
 import { fuseAvailable } from "../../../model/index.ts";
 import { CaiError, createHttpClient, defineVerb, readTextFile, streamAddress } from "../../../system/index.ts";
 import { collateralClient, configuredOrigins, metadataClient, parseCollateralFile } from "../../../tee/tdx/index.ts";
@@ -18,6 +19,12 @@ export default defineVerb({
   flags: {
     trustee: { kind: "text", value: "URL", about: "also look whether this trustee can be reached" },
     ca: { kind: "text", value: "FILE", about: "certificate authorities (PEM) for the trustee's TLS, instead of the built-in ones" },
+    data: {
+      kind: "text",
+      value: "DIR",
+      about: "a trustee's data directory on this machine, to look at where its keys lie; trustees that run are found without it",
+      commandLineOnly: true,
+    },
     "collateral-source": {
       kind: "text",
       value: "LIST",
@@ -63,6 +70,7 @@ export default defineVerb({
       fuse: fuseAvailable(),
       now: Math.floor(Date.now() / 1000),
       reportData: new Uint8Array(randomBytes(64)),
+      ...(flags.data !== undefined && { trusteeData: resolve(flags.data) }),
       ...(qgs !== undefined && { qgs: streamAddress(qgs) }),
       ...(!offline && { collateral: placesOf(flags["collateral-source"], flags["collateral-source-ca"], machine) }),
       ...(trustee !== undefined && {

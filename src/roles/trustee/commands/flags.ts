@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { PEER_FAMILIES } from "../../../protocol/index.ts";
-import type { FlagSpec } from "../../../system/index.ts";
+import type { FlagSpec, FlagValues } from "../../../system/index.ts";
+import type { DataPlace } from "../data.ts";
 import { MAX_VERIFY_WORKERS } from "../settings.ts";
+import { keySurroundings } from "./key-surroundings.ts";
 
 export const DATA_FLAG = {
   kind: "text",
@@ -10,9 +12,33 @@ export const DATA_FLAG = {
   about: "the trustee's data; its master key lies beside it as DIR.master",
 } as const satisfies FlagSpec;
 
+export const MASTER_KEY_FLAG = {
+  kind: "text",
+  value: "WHERE",
+  about:
+    "the store's master key: file:PATH, credential:NAME (systemd), passphrase, passphrase:FILE or passphrase:credential:NAME; by default the credential cai-master-key where there is one, else DIR.master",
+} as const satisfies FlagSpec;
+
+export const STORE_FLAG = {
+  kind: "text",
+  value: "URL",
+  about:
+    "where the store is: sqlite:PATH, by default DIR/trustee.db, or postgres://USER@HOST/DATABASE, which any number of trustees with one master key share",
+} as const satisfies FlagSpec;
+
+/** Where a trustee's data and master key are: for verbs that work on them while it is stopped, or beside it. */
+export const PLACE_FLAGS = { data: DATA_FLAG, store: STORE_FLAG, "master-key": MASTER_KEY_FLAG } as const;
+
+/** @returns the place that these flags name */
+export function placeOf(flags: FlagValues<typeof PLACE_FLAGS>): DataPlace {
+  return { dataDir: flags.data, store: flags.store, masterKey: flags["master-key"], keySurroundings: keySurroundings() };
+}
+
 /** The settings of a running trustee: flags of `serve`, keys of `trustee.toml`, lines of `config`. */
 export const SERVE_FLAGS = {
   data: DATA_FLAG,
+  store: STORE_FLAG,
+  "master-key": MASTER_KEY_FLAG,
   listen: { kind: "text", value: "HOST:PORT", default: "127.0.0.1:8080", about: "where to listen; port 0 takes a free one" },
   "tls-cert": { kind: "text", value: "FILE", about: "certificate chain (PEM) for HTTPS" },
   "tls-key": { kind: "text", value: "FILE", about: "its private key (PEM)" },
@@ -73,6 +99,12 @@ export const SERVE_FLAGS = {
     oneOf: PEER_FAMILIES,
     default: "openanolis",
     about: "whose statuses and words answers have where peers of the two families expect other ones: openanolis or coco",
+  },
+  "protocol-versions": {
+    kind: "text",
+    noVariable: true,
+    value: "LIST",
+    about: "older versions of the KBS protocol to speak besides 0.4.0, with commas between: 0.3.0, 0.2.0, 0.1.1",
   },
   "token-type": {
     kind: "text",

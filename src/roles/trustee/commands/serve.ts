@@ -1,8 +1,9 @@
-import { PEER_FAMILIES, type PeerFamily } from "../../../protocol/index.ts";
+import { PEER_FAMILIES, type PeerFamily, PROTOCOL_VERSIONS, type ProtocolVersion } from "../../../protocol/index.ts";
 import { CaiError, defineVerb, hardenProcess, readTextFile } from "../../../system/index.ts";
 import { parseCollateralUpdate } from "../../../tee/tdx/index.ts";
 import { createTrustee } from "../index.ts";
 import { SERVE_FLAGS, settingsFile } from "./flags.ts";
+import { keySurroundings } from "./key-surroundings.ts";
 
 export default defineVerb({
   path: "trustee serve",
@@ -29,6 +30,9 @@ export default defineVerb({
     hardenProcess();
     const trustee = await createTrustee({
       dataDir: flags.data,
+      ...(flags.store !== undefined && { store: flags.store }),
+      ...(flags["master-key"] !== undefined && { masterKey: flags["master-key"] }),
+      keySurroundings: keySurroundings(),
       host,
       port,
       ...tlsOf(flags["tls-cert"], flags["tls-key"]),
@@ -38,6 +42,7 @@ export default defineVerb({
       ...collateralOf(flags),
       collateralGraceSeconds: flags["collateral-grace"],
       compat: parseFamily(flags.compat),
+      protocolVersions: parseVersions(flags["protocol-versions"]),
       tokenType: flags["token-type"] === "simple" ? "simple" : "ear",
       issuerName: flags["issuer-name"],
       ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
@@ -66,6 +71,17 @@ function parseFamily(text: string): PeerFamily {
   throw new CaiError("cli.setting-invalid", `--compat cannot be ${JSON.stringify(text)}`, {
     expected: PEER_FAMILIES.join(" or "),
     got: text,
+  });
+}
+
+function parseVersions(list: string | undefined): ProtocolVersion[] {
+  return (list?.split(",") ?? []).map((text) => {
+    const version = PROTOCOL_VERSIONS.find((name) => name === text.trim());
+    if (version !== undefined) return version;
+    throw new CaiError("cli.setting-invalid", `--protocol-versions cannot be ${JSON.stringify(list)}`, {
+      expected: PROTOCOL_VERSIONS.join(", "),
+      got: text.trim(),
+    });
   });
 }
 

@@ -1,6 +1,8 @@
 import type { ErrorId, JsonObject, JsonValue } from "../../../system/index.ts";
 import type { CollateralShelf } from "../../../tee/tdx/index.ts";
-import type { MacedTableName } from "./schema.ts";
+import type { StoreRow } from "./backup.ts";
+import type { StoreKeys } from "./master-key.ts";
+import type { MacedTableName } from "./tables.ts";
 
 /** The realm that every path belongs to that no other realm's prefix covers. */
 export const ROOT_REALM = "";
@@ -24,10 +26,21 @@ export interface Resources {
    * @throws CaiError `kbs.resource-exists` where a path is taken and `replace` is false
    */
   putAll(entries: readonly ResourceEntry[], replace: boolean): Promise<void>;
+  /**
+   * Puts one value in the place of another, where that is still there.
+   *
+   * @returns whether it was
+   */
+  exchange(path: string, before: Uint8Array, after: Uint8Array): Promise<boolean>;
   /** @returns whether there was one */
   delete(path: string): Promise<boolean>;
-  /** @returns every path with the secret's size in bytes, sorted by path */
-  list(): Promise<ResourceInfo[]>;
+  /**
+   * Reads no secret, but looks at every row, so that none can be kept from the list.
+   *
+   * @param prefix  what the paths begin with that are wanted; default: all
+   * @returns the paths with the secrets' sizes in bytes, sorted by path
+   */
+  list(prefix?: string): Promise<ResourceInfo[]>;
 }
 
 export interface ResourceInfo {
@@ -183,7 +196,7 @@ export interface StoreCore {
   /** random, chosen at `init` */
   readonly id: string;
   readonly world: World;
-  /** grows whenever nonces given out before must no longer be taken (security.md §3.1) */
+  /** grows whenever nonces given out before must no longer be taken (security.md §3.1); all who serve one store have the same */
   readonly epoch: number;
   /** the key of the nonces' MAC, and of public decision ids */
   readonly nonceKey: Uint8Array;
@@ -207,6 +220,8 @@ export interface StoreCore {
   readonly usage: Usage;
   /** @returns a number that changes whenever a row of an authenticated table may have changed */
   revision(): Promise<number>;
+  /** Asks the database, and returns where it answers and holds this store: for readiness. */
+  ping(): Promise<void>;
   /** the highest time at which a decision was recorded, or 0 (security.md I15) */
   lastTime(): Promise<number>;
   /**
@@ -216,6 +231,16 @@ export interface StoreCore {
    * @param spentUntil  what was spent is forgotten where it had expired by then
    */
   prune(now: number, spentUntil: number): Promise<void>;
+  /**
+   * Reads the store whole, in one state of it, for a backup; others work on meanwhile. Everything is as it lies in the tables: sealed, and
+   * under the store's own master key. Sessions are left out.
+   */
+  snapshot(): AsyncIterable<StoreRow>;
+  /**
+   * Puts the store under other keys, in one transaction. It is closed afterwards, and opened with the new ones: who has it open with the
+   * old ones, also this object, is answered `store.record-tampered` from then on.
+   */
+  rekey(keys: StoreKeys): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -7,6 +7,7 @@ import { mounting } from "../../../../src/roles/doctor/checks/mounting.ts";
 import { platform } from "../../../../src/roles/doctor/checks/platform.ts";
 import { rootFileSystem } from "../../../../src/roles/doctor/checks/root-file-system.ts";
 import { trustee } from "../../../../src/roles/doctor/checks/trustee.ts";
+import { trusteeData } from "../../../../src/roles/doctor/checks/trustee-data.ts";
 import { CaiError, type HttpClient } from "../../../../src/system/index.ts";
 import { configuredOrigins } from "../../../../src/tee/tdx/index.ts";
 import { haveVectors, vector } from "../../../tee/tdx/testing.ts";
@@ -189,5 +190,31 @@ describe("the root file system", () => {
       const { protected: isProtected, findings } = rootFileSystem(machineWith(files));
       expect([isProtected, findings[0]?.severity]).toEqual([false, "warning"]);
     }
+  });
+});
+
+describe("the data of a trustee on this machine", () => {
+  const keys = { "/srv/trustee/admin.key": "", "/srv/trustee.master": "" };
+  const process = (...words: string[]) => ({ "/proc/77/cmdline": ["/usr/bin/cai", "trustee", "serve", ...words, ""].join("\0") });
+  const beside = ["trustee.admin-key-beside warning", "trustee.master-key-beside warning"];
+
+  test("with its keys beside it is worth a warning where others can reach the trustee", () => {
+    const open = machineWith({ ...keys, "/srv/trustee/trustee.toml": 'listen = "0.0.0.0:8443"\n' });
+    expect(kinds(trusteeData(open, "/srv/trustee"))).toEqual(beside);
+    const list = machineWith({ ...keys, "/srv/trustee/trustee.toml": 'listen = ["127.0.0.1:8080", "[::]:8443"]\n' });
+    expect(kinds(trusteeData(list, "/srv/trustee"))).toEqual(beside);
+    expect(kinds(trusteeData(machineWith(keys), "/srv/trustee"))).toEqual(["trustee.keys ok"]);
+    const moved = machineWith({ "/srv/trustee/trustee.toml": 'listen = "0.0.0.0:8443"\n' });
+    expect(kinds(trusteeData(moved, "/srv/trustee"))).toEqual(["trustee.keys ok"]);
+  });
+
+  test("is found by the processes that serve it", () => {
+    const of = (...words: string[]) => kinds(trusteeData(machineWith({ ...keys, ...process(...words) }), undefined));
+    expect(of("--data", "/srv/trustee", "--listen", "192.0.2.1:8443")).toEqual(beside);
+    expect(of("--listen=0.0.0.0:8443", "--data=/srv/trustee/")).toEqual(beside);
+    expect(of("--data", "/srv/trustee", "--listen", "127.0.0.1:1", "--listen", "0.0.0.0:2")).toEqual(beside);
+    expect(of("--data", "/srv/trustee", "--listen", "[::1]:8443")).toEqual(["trustee.keys ok"]);
+    expect(of("--data", "/srv/trustee")).toEqual(["trustee.keys ok"]);
+    expect(trusteeData(machineWith(keys), undefined)).toEqual([]);
   });
 });

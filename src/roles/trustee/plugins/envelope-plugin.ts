@@ -1,0 +1,31 @@
+import { NO_BODY, SMALL_BODY } from "../route.ts";
+import type { EnvelopeKeys } from "./envelope-keys.ts";
+import type { Plugin } from "./plugin.ts";
+
+/** The key calls of encrypted envelopes, which lie beside the resources (trustee.md §3.3). */
+export function envelopePlugin(keys: EnvelopeKeys): Plugin {
+  const write = { method: "POST", right: "key.write", bodyLimit: SMALL_BODY } as const;
+  return {
+    name: "resource",
+    calls: [
+      { method: "GET", path: "pubkey", right: "key.read", bodyLimit: NO_BODY, handle: ({ now }) => keys.publicKey(now) },
+      { ...write, path: "reload", handle: async () => JSON.stringify({ reloaded_keys: await keys.reload() }) },
+      {
+        ...write,
+        path: "rewrap",
+        async handle() {
+          const { total, rewrapped, skipped, failed } = await keys.rewrap();
+          return JSON.stringify({ total, rewrapped, skipped, failed });
+        },
+      },
+      {
+        ...write,
+        path: "rotate",
+        async handle({ now }) {
+          const { publicKey, rewrapped, skipped, failed, retired, purged } = await keys.rotate(now);
+          return JSON.stringify({ public_key: publicKey, rewrapped, skipped, failed, retired_keys: retired, purged_keys: purged });
+        },
+      },
+    ],
+  };
+}
