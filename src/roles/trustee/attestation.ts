@@ -5,6 +5,7 @@ import {
   deviceRuntimeData,
   EAR_PROFILE,
   isComposite,
+  type PeerFamily,
   parseAdditionalEvidence,
   parseAttestation,
   parseOlderAttestation,
@@ -21,6 +22,7 @@ import { checkClock } from "./clock.ts";
 import { gradeEvidence } from "./grading.ts";
 import type { Handshakes, RcarHandshake } from "./handshake.ts";
 import type { TrusteeKeys } from "./identity.ts";
+import { initDataClaims } from "./init-data-claims.ts";
 import type { Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
 import { TOKEN_LIFE } from "./signer-schedule.ts";
@@ -36,6 +38,8 @@ export interface AttestationParts extends VerificationParts {
   readonly policy: AttestationPolicyInForce;
   readonly recorder: Recorder;
   readonly collateralGraceSeconds: number;
+  /** whose claims of init data tokens carry */
+  readonly family: PeerFamily;
 }
 
 /** One POST attest. */
@@ -130,7 +134,7 @@ async function verifyRun(parts: AttestationParts, message: RcarAttestation, hand
     reportData: reportDataOf(runtimeData, handshake.hash),
     ...(initData && { initData: initData.digest }),
     runtimeDataClaims: runtimeData,
-    initDataClaims: initData?.claims ?? null,
+    initDataClaims: initData === undefined ? null : initDataClaims(initData.claims, parts.family),
   };
   const evidence = await verifyEvidence(parts, [primary, ...devicesOf(message, handshake)], now);
   evidence.forEach(({ claims }, i) => {
