@@ -8,6 +8,7 @@ import { benchMount } from "./mount.ts";
 import { benchPolicy } from "./policy.ts";
 import { benchStartup } from "./startup.ts";
 import { benchTdx } from "./tdx.ts";
+import { benchTrustee } from "./trustee.ts";
 
 const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]>> = {
   startup: benchStartup,
@@ -16,6 +17,7 @@ const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]
   attest: benchAttest,
   policy: benchPolicy,
   tdx: benchTdx,
+  trustee: benchTrustee,
 };
 
 const chosen = process.argv.slice(2);

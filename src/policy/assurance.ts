@@ -14,7 +14,7 @@ const BOOTS = [
 ] as const;
 
 /** Platforms of which one piece of evidence may name one: what one shows does not count for another. */
-const PLATFORMS = ["csv", "sgx", "snp", "tdx"] as const;
+const PLATFORMS = ["csv", "sample", "sgx", "snp", "tdx"] as const;
 
 /**
  * The level that a comparison of evidence with reference values proves (security.md §1.4, I17).

@@ -1,5 +1,6 @@
 import affirming from "./templates/affirming.rego" with { type: "text" };
 import affirmingPlain from "./templates/affirming-plain.rego" with { type: "text" };
+import affirmingSample from "./templates/affirming-sample.rego" with { type: "text" };
 import affirmingSimulated from "./templates/affirming-simulated.rego" with { type: "text" };
 import attestation from "./templates/attestation.rego" with { type: "text" };
 import attestationSimulated from "./templates/attestation-simulated.rego" with { type: "text" };
@@ -11,6 +12,7 @@ export const templates = {
   affirming,
   "affirming-plain": affirmingPlain,
   "affirming-simulated": affirmingSimulated,
+  "affirming-sample": affirmingSample,
   attestation,
   "attestation-simulated": attestationSimulated,
 } as const satisfies Record<string, string>;

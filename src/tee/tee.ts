@@ -2,15 +2,18 @@ import type { HashAlgorithm } from "../protocol/index.ts";
 import type { JsonObject, JsonValue } from "../system/index.ts";
 
 /** The platforms this program knows, by the name that the KBS protocol gives them (trustee.md §1.3). */
-export type TeeName = "sgx" | "tdx";
+export type TeeName = "sample" | "sampledevice" | "sgx" | "tdx";
 
 /** The classes of platforms and devices (trustee.md §1.3). */
 export type TeeClass = "cpu" | "gpu" | "switch" | "ppcie" | "dpu" | "dcu";
 
 /** What a verifier compares the evidence with: values that the caller computed itself, never ones that came with the evidence. */
 export interface Binding {
-  /** the report data that the evidence must carry: 64 bytes, zero-filled at the end */
-  readonly reportData: Uint8Array;
+  /**
+   * The report data that the evidence must carry, at most 64 bytes; shorter than the platform's field, it is zero-filled at the end
+   * (trustee.md §1.7). Where the caller has none, nothing is compared, and the evidence is bound to nothing.
+   */
+  readonly reportData?: Uint8Array;
   /** the digest of the init data, where the caller was given init data; it is cut or zero-filled at the end to the size of the platform's field */
   readonly initData?: Uint8Array;
 }
@@ -29,12 +32,12 @@ export interface Claims {
   readonly class: TeeClass;
   /** true where the evidence led to a simulated anchor; also stands in `members` (I11) */
   readonly simulated: boolean;
-  /** lower-case SHA-256 hex of the anchor's subject public key info; also stands in `members` */
-  readonly trustAnchor: string;
-  /** lower-case hex of the report data in the evidence */
+  /** lower-case SHA-256 hex of the anchor's subject public key info; also stands in `members`. null where nothing is signed */
+  readonly trustAnchor: string | null;
+  /** the report data in the evidence as the platform's claims spell it: lower-case hex, base64 of `sample` */
   readonly reportData: string;
-  /** lower-case hex of the field that binds init data */
-  readonly initData: string;
+  /** lower-case hex of the field that binds init data; null where the platform has none, so that no claim may come from init data (I18) */
+  readonly initData: string | null;
   /** what stands under the platform's name in the token (trustee.md §6) */
   readonly members: JsonObject;
   /** what the floor looks at, whatever the policies say (security.md §4) */

@@ -189,7 +189,58 @@ test("the attestation templates are one set of rules for two worlds", () => {
   const rules = (name: TemplateName) => templates[name].slice(templates[name].indexOf("\npackage policy"));
   const world = (value: boolean) => `input[platform].simulated == ${value}`;
   expect(rules("attestation").split(world(false))).toHaveLength(2);
-  expect(rules("attestation-simulated")).toBe(rules("attestation").replace(world(false), world(true)));
+  // Sample evidence is simulated always, so it has rules in one world only.
+  const sample = /# Sample evidence.*(?=# Shared by the platforms)/s;
+  expect(rules("attestation")).not.toMatch(sample);
+  expect(rules("attestation-simulated").replace(sample, "")).toBe(rules("attestation").replace(world(false), world(true)));
+});
+
+describe("sample evidence", () => {
+  const shapes = [
+    { svn: "1", report_data: "AA==", measure_register: "ab".repeat(32), cc_eventlog: null, simulated: true },
+    { svn: "1", report_data: "AA==", launch_digest: "abcde", platform_version: { major: 1, minor: 4 }, debug: false, simulated: true },
+  ] as const;
+  const references = { "sample.svn": ["1"], "sample.measure_register": ["ab".repeat(32)], "sample.launch_digest": ["abcde"] };
+  const graded = (name: TemplateName, members: JsonObject, values: JsonObject = references) =>
+    appraise({ policyText: templates[name], policyId: "default", evidence: members, floor: [], references: values });
+  const nothing = { hardware: 97, executables: 33, configuration: 36 };
+
+  test.each(shapes)("is affirmed in the simulated world where it equals its references, at level L0: %j", (sample) => {
+    expect(graded("attestation-simulated", { sample })).toMatchObject({ vector: GOOD_VECTOR, status: "affirming", level: "L0" });
+    expect(graded("attestation-simulated", { sample }, {}).vector).toEqual(nothing);
+    expect(graded("attestation-simulated", { sample: { ...sample, simulated: false } }).vector).toEqual(nothing);
+    expect(graded("attestation-simulated", { sample: { ...sample, svn: "2" } }).vector).toEqual({ ...GOOD_VECTOR, hardware: 97 });
+    expect(graded("attestation-simulated", { sample: { ...sample, debug: true } }).vector).toEqual({ ...GOOD_VECTOR, configuration: 36 });
+    expect(graded("attestation", { sample }).vector).toEqual(nothing);
+  });
+
+  test("affirms nothing beside other evidence, and takes nothing from it", () => {
+    const both = { ...evidenceWith({ simulated: true }), sample: shapes[0] };
+    expect(graded("attestation-simulated", both, { ...references, ...REFERENCES }).vector).toEqual(nothing);
+    expect(graded("attestation-simulated", both, { ...references, ...REFERENCES }).level).toBe("L0");
+  });
+
+  test.each(shapes)("opens resources under the template affirming-sample and under no other: %j", (sample) => {
+    const token = (binding: string, world = "simulated", claims: JsonObject = {}) =>
+      tokenWith({ ...GOOD_VECTOR }, { evidence: { sample: { ...sample, ...claims } }, cai: { world, binding } });
+    for (const name of Object.keys(templates) as TemplateName[]) {
+      expect(allows(name, token("plain"))).toBe(name === "affirming-sample");
+      expect(allows(name, token("tagged"))).toBe(name === "affirming-sample");
+    }
+    expect(allows("affirming-sample", token("none"))).toBe(false);
+    expect(allows("affirming-sample", token("plain", "production"))).toBe(false);
+    for (const claims of [{ simulated: false }, { simulated: null }, { debug: true }]) {
+      expect(allows("affirming-sample", token("plain", "simulated", claims))).toBe(false);
+    }
+    expect(allows("affirming-sample", simulatedToken)).toBe(false);
+    for (const value of [0, 1, 33, 97, -97, null]) {
+      const changed = tokenWith(
+        { ...GOOD_VECTOR, hardware: value as number },
+        { evidence: { sample }, cai: { world: "simulated", binding: "plain" } },
+      );
+      expect(allows("affirming-sample", changed)).toBe(false);
+    }
+  });
 });
 
 describe("the level that a platform of the attestation template reaches", () => {

@@ -1,8 +1,8 @@
-# Grades the evidence of a simulated guest or enclave of a simulated store: the rules of the template `attestation`, other world.
-# A simulated platform protects nothing: for trying out only.
+# Grades the evidence of a simulated guest or enclave of a simulated store: the rules of the template `attestation`, other world, and
+# sample evidence. A simulated platform protects nothing: for trying out only.
 #
 # Claims start contraindicated or in the warning tier and are raised only by what was compared. A platform that is not below (a TPM by
-# itself, `system`, `sample`) is never raised, nor is evidence that names two of those below. A reference value is an array of allowed
+# itself, `system`) is never raised, nor is evidence that names two of those below. A reference value is an array of allowed
 # values under the name <platform>.<claim>, spelt as the claim is. Without reference values only the hardware of TDX is affirmed, so no
 # resource template releases anything. The most that this reaches is level L1: firmware, kernel, initrd and command line (TDX, CSV with
 # registers); SNP and SGX stay at L0. It says nothing of the root file system.
@@ -152,6 +152,29 @@ enclave_not_debug(flags) if {
 	regex.match(`^[0-9a-f][159d][0-9a-f]{14}$`, flags)
 }
 
+# Sample evidence, level L0: software makes it up, and a trustee takes it only where its operator said --accept-sample. References:
+# sample.svn, and sample.measure_register or sample.launch_digest, whichever of the two the evidence has.
+
+hardware := 2 if {
+	right_world("sample")
+	matches("sample", input.sample, "svn")
+}
+
+executables := 3 if {
+	right_world("sample")
+	sample_measured
+}
+
+configuration := 2 if {
+	right_world("sample")
+	object.get(input.sample, "debug", false) == false
+	sample_measured
+}
+
+sample_measured if matches("sample", input.sample, "measure_register")
+
+sample_measured if matches("sample", input.sample, "launch_digest")
+
 # Shared by the platforms.
 
 right_world(platform) if {
@@ -161,7 +184,7 @@ right_world(platform) if {
 
 # Those that the evidence speaks of. What one platform shows must not count for another.
 platforms contains name if {
-	some name in ["csv", "sgx", "snp", "tdx"]
+	some name in ["csv", "sample", "sgx", "snp", "tdx"]
 	name in object.keys(input)
 }
 

@@ -61,7 +61,8 @@ function annotatedEvidence({ tee, claims, runtimeDataClaims, initDataClaims }: V
     report_data: claims.reportData,
     runtime_data_claims: runtimeDataClaims,
     init_data: claims.initData,
-    init_data_claims: initDataClaims,
+    // A platform without a field for init data has bound none (security.md I18).
+    init_data_claims: claims.initData === null ? null : initDataClaims,
     [tee]: claims.members,
   };
 }

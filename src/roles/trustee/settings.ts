@@ -28,6 +28,8 @@ export const trusteeSettingsSchema = z.strictObject({
   insecureHttp: z.boolean().default(false),
   /** files with the root certificates of simulated platforms; the production roots are built in */
   trustAnchors: z.array(z.string().min(1)).max(16).default([]),
+  /** take evidence that software makes up, for trying out clients; only in a simulated store (security.md I11) */
+  acceptSample: z.boolean().default(false),
   /** a file of collateral, which comes before everything else; read again when it changes */
   collateral: z.string().min(1).optional(),
   /** where collateral is fetched, in this order; `none` for nowhere; without it, what the machine is set up for */

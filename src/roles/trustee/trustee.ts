@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { DEFAULT_HASH } from "../../protocol/index.ts";
+import { DEFAULT_HASH, type HashAlgorithm } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
-import { type TrustAnchor, VerifierPool } from "../../tee/index.ts";
+import { type TrustAnchor, type Verifier, VerifierPool } from "../../tee/index.ts";
+import { sampleDeviceVerifier, sampleVerifier } from "../../tee/sample/index.ts";
 import { builtInAnchors, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication } from "./application.ts";
@@ -45,7 +46,8 @@ export interface Trustee {
 /**
  * Opens a trustee. A data directory without a store becomes a production one, unless the store is to be in a database server, as `initTrustee` makes it.
  *
- * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.collateral-unreadable`,
+ * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.simulated-evidence`,
+ *   `trustee.collateral-unreadable`,
  *   `cli.setting-invalid`, `store.…`, and what {@link initTrustee} throws
  */
 export async function createTrustee({
@@ -63,14 +65,14 @@ export async function createTrustee({
   const place = storePlace(request);
   // An empty database is more likely the wrong one than a new trustee's.
   if (place.kind === "sqlite" && !(await storeExists(place))) {
-    requireProductionAnchors(simulatedAnchors);
+    requireProduction(simulatedAnchors, settings.acceptSample);
     await initTrustee({ ...request, simulated: false, clock });
   }
   const lock = lockPlace(request);
   let store: Store | undefined;
   try {
     ({ store } = await openData(request, { servingFrom: clock(), settle: true }));
-    if (store.world === "production") requireProductionAnchors(simulatedAnchors);
+    if (store.world === "production") requireProduction(simulatedAnchors, settings.acceptSample);
     const keys = await loadTrusteeKeys(store);
     const anchors = [...builtInAnchors(), ...simulatedAnchors];
     const collateral = openCollateral(settings, { store, anchors, verified: new VerificationCache(), logger, clock, surroundings });
@@ -79,7 +81,9 @@ export async function createTrustee({
       workers: settings.verifyWorkers,
       waiting: MAX_ATTESTS,
     });
-    const { verifiers } = pool;
+    const samples = settings.acceptSample ? [sampleVerifier, sampleDeviceVerifier] : [];
+    if (settings.acceptSample) logger.warn("sample evidence is accepted: it proves nothing, and whoever asks can make it up");
+    const verifiers = new Map<string, Verifier>([...pool.verifiers, ...samples.map((verifier) => [verifier.tee, verifier] as const)]);
     const recorder = new Recorder(store, logger);
     const routes = routerTable({
       store,
@@ -88,9 +92,9 @@ export async function createTrustee({
         nonces: new Nonces(store.nonceKey, keys.tid, store.epoch),
         store,
         tid: keys.tid,
-        platforms: new Map([...verifiers].map(([tee, { runtimeDataHash = DEFAULT_HASH }]) => [tee, runtimeDataHash])),
+        platforms: handshakePlatforms(verifiers),
         versions,
-        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, [...verifiers.keys()].flatMap(spellingsOf)),
+        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, [...handshakePlatforms(verifiers).keys()].flatMap(spellingsOf)),
       }),
       verifiers,
       anchors,
@@ -166,7 +170,21 @@ function readAnchor(path: string): TrustAnchor {
   return loadAnchors(bytes, true);
 }
 
-function requireProductionAnchors(simulated: readonly TrustAnchor[]): void {
+/**
+ * The platforms that a session may be opened for. Gateways of the openanolis family take a trustee for healthy only where it opens one for `sample`
+ * (trustee.md §8.1): the challenge gives nothing away, and attest refuses the evidence of a platform that has no verifier.
+ */
+function handshakePlatforms(verifiers: ReadonlyMap<string, Verifier>): ReadonlyMap<string, HashAlgorithm> {
+  const verified = [...verifiers].map(([tee, { runtimeDataHash = DEFAULT_HASH }]) => [tee, runtimeDataHash] as const);
+  return new Map([["sample", DEFAULT_HASH], ...verified]);
+}
+
+function requireProduction(simulated: readonly TrustAnchor[], acceptSample: boolean): void {
+  if (acceptSample) {
+    throw new CaiError("trustee.simulated-evidence", "a production trustee was told to take sample evidence", {
+      hint: "Leave --accept-sample out, or make a simulated trustee with `cai trustee init --simulated`.",
+    });
+  }
   if (simulated.length === 0) return;
   throw new CaiError("trustee.simulated-anchor", "a production trustee was given the trust anchor of a simulated platform", {
     hint: "Leave the anchor out, or make a simulated trustee with `cai trustee init --simulated`.",

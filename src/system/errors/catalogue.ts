@@ -10,6 +10,7 @@ import { modelErrors } from "./model.ts";
 import { netErrors } from "./net.ts";
 import { ownerErrors } from "./owner.ts";
 import { policyErrors } from "./policy.ts";
+import { sampleErrors } from "./sample.ts";
 import { sgxErrors } from "./sgx.ts";
 import { storeErrors } from "./store.ts";
 import { tdxErrors } from "./tdx.ts";
@@ -31,6 +32,7 @@ export const catalogue = {
   ...netErrors,
   ...ownerErrors,
   ...policyErrors,
+  ...sampleErrors,
   ...storeErrors,
   ...sgxErrors,
   ...tdxErrors,

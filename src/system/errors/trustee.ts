@@ -12,6 +12,11 @@ export const trusteeErrors = {
     cause: "A production trustee was given the trust anchor of a simulated platform.",
     remedy: "Leave the anchor out, or use a trustee made by `cai trustee init --simulated`.",
   },
+  "trustee.simulated-evidence": {
+    exit: 2,
+    cause: "A production trustee was told to take sample evidence, which software makes up.",
+    remedy: "Leave --accept-sample out, or use a trustee made by `cai trustee init --simulated`.",
+  },
   "trustee.data-in-use": {
     exit: 2,
     cause: "Another trustee works on the same data directory.",

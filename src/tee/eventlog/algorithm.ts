@@ -21,14 +21,21 @@ export interface LogHash {
 }
 
 /** The hash of TDX: RTMRs are SHA-384. */
-export const SHA384: LogHash = {
-  name: "SHA-384",
-  digest(...parts) {
-    const hash = createHash("sha384");
-    for (const part of parts) hash.update(part);
-    return new Uint8Array(hash.digest());
-  },
-};
+export const SHA384: LogHash = logHash("SHA-384", "sha384");
+
+/** The hash of the register of sample evidence (trustee.md §6.5). */
+export const SHA256: LogHash = logHash("SHA-256", "sha256");
+
+function logHash(name: DigestName, algorithm: string): LogHash {
+  return {
+    name,
+    digest(...parts) {
+      const hash = createHash(algorithm);
+      for (const part of parts) hash.update(part);
+      return new Uint8Array(hash.digest());
+    },
+  };
+}
 
 /** The algorithm that TCG numbers so; undefined for one that no log here has. */
 export const algorithmById = (id: number): DigestName | undefined => NAMES.get(id);

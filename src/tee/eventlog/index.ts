@@ -1,5 +1,5 @@
 export { type AaelEvent, aaelEvent } from "./aael.ts";
-export { type DigestName, type LogHash, SHA384 } from "./algorithm.ts";
+export { type DigestName, type LogHash, SHA256, SHA384 } from "./algorithm.ts";
 export { eventLogClaims } from "./claims.ts";
 export { EFI_GLOBAL_VARIABLE, encodeEfiVariable } from "./efi-variable.ts";
 export { encodeLogEvent, encodeLogHeader, joinEventLog } from "./encode.ts";

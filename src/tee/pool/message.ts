@@ -1,15 +1,15 @@
 import { CaiError, type JsonValue } from "../../system/index.ts";
-import type { TeeName, TrustAnchor } from "../tee.ts";
-import type { VerifierOptions } from "../verifiers.ts";
+import type { TrustAnchor } from "../tee.ts";
+import type { SignedTee, VerifierOptions } from "../verifiers.ts";
 
 /** What a verifier is told once: those of its options that are data. What it gets from a function, it asks the pool for. */
-export type VerifierSettings = { readonly [Tee in TeeName]?: Omit<VerifierOptions[Tee], "collateral" | "cache"> };
+export type VerifierSettings = { readonly [Tee in SignedTee]?: Omit<VerifierOptions[Tee], "collateral" | "cache"> };
 
 /** One piece of evidence to verify. */
 export interface Job {
-  readonly tee: TeeName;
+  readonly tee: SignedTee;
   readonly evidence: JsonValue;
-  readonly reportData: Uint8Array;
+  readonly reportData: Uint8Array | undefined;
   readonly initData: Uint8Array | undefined;
   /** seconds since 1970 */
   readonly now: number;
@@ -23,7 +23,7 @@ export const receivedError = (error: CarriedError): CaiError => new CaiError(err
 
 /** What a verifier asks its source of collateral: it does so only for evidence that is authentic (security.md I40). */
 export interface CollateralNeed {
-  readonly tee: TeeName;
+  readonly tee: SignedTee;
   readonly request: object;
 }
 

@@ -1,8 +1,8 @@
 import { parentPort } from "node:worker_threads";
 import { CaiError } from "../../system/index.ts";
 import { VerificationCache } from "../tdx/index.ts";
-import type { TeeName, TrustAnchor } from "../tee.ts";
-import { type VerifierOptions, verifiers } from "../verifiers.ts";
+import type { TrustAnchor } from "../tee.ts";
+import { type SignedTee, type VerifierOptions, verifiers } from "../verifiers.ts";
 import { type FromWorker, receivedError, type ToWorker, type UsedCollateral, type VerifierSettings } from "./message.ts";
 
 /** Verifies in this Worker what a pool sends: the whole program of the worker. */
@@ -51,7 +51,7 @@ class Serving {
 
   #work({ job, anchors, work }: Extract<ToWorker, { kind: "job" }>): void {
     const { tee, evidence, reportData, initData, now } = work;
-    const binding = { reportData, ...(initData !== undefined && { initData }) };
+    const binding = { ...(reportData !== undefined && { reportData }), ...(initData !== undefined && { initData }) };
     let used: UsedCollateral | undefined;
     const source = (request: object): object | Promise<object> => {
       const version = this.#answered.get(keyOf(tee, request));
@@ -68,7 +68,7 @@ class Serving {
       .catch((error) => this.#post({ kind: "verdict", job, used, error: CaiError.from(error).toJSON() }));
   }
 
-  #ask(job: number, tee: TeeName, request: object): Promise<object> {
+  #ask(job: number, tee: SignedTee, request: object): Promise<object> {
     const answer = Promise.withResolvers<object>();
     this.#waiting.set(job, answer);
     this.#post({ kind: "need", job, tee, request });
@@ -91,4 +91,4 @@ class Serving {
 }
 
 /** Requests are small, and verifiers make them member by member in the same order. */
-const keyOf = (tee: TeeName, request: object): string => `${tee} ${JSON.stringify(request)}`;
+const keyOf = (tee: SignedTee, request: object): string => `${tee} ${JSON.stringify(request)}`;

@@ -1,6 +1,6 @@
 import { CaiError, type JsonValue, startWorker } from "../../system/index.ts";
-import type { Binding, Claims, TeeName, TrustAnchor, Verifier } from "../tee.ts";
-import { type VerifierOptions, verifiers } from "../verifiers.ts";
+import type { Binding, Claims, TrustAnchor, Verifier } from "../tee.ts";
+import { type SignedTee, type VerifierOptions, verifiers } from "../verifiers.ts";
 import type { Job, VerifierSettings } from "./message.ts";
 import { VerificationThread } from "./thread.ts";
 import { versioned } from "./versioned-collateral.ts";
@@ -15,7 +15,7 @@ const MAX_KNOWN = 1024;
 
 export interface VerifierPoolOptions {
   /** the platforms, and what their verifiers are made from; sources of collateral are asked on this thread */
-  readonly verifiers: { readonly [Tee in TeeName]?: VerifierOptions[Tee] };
+  readonly verifiers: { readonly [Tee in SignedTee]?: VerifierOptions[Tee] };
   /** how many threads verify at most; the first starts with the first evidence, another where evidence waits too long for those that are there */
   readonly workers: number;
   /** how much evidence waits for a thread or for collateral at most */
@@ -48,7 +48,7 @@ interface Waiting {
 export class VerifierPool {
   readonly #options: VerifierPoolOptions;
   readonly #settings: VerifierSettings;
-  readonly #local: ReadonlyMap<TeeName, Verifier>;
+  readonly #local: ReadonlyMap<SignedTee, Verifier>;
   /** what recurs in the evidence of machines that were verified, the longest unused first */
   readonly #known = new Set<string>();
   readonly #waiting: Waiting[] = [];
@@ -60,7 +60,7 @@ export class VerifierPool {
 
   constructor(options: VerifierPoolOptions) {
     this.#options = options;
-    const tees = Object.keys(options.verifiers) as TeeName[];
+    const tees = Object.keys(options.verifiers) as SignedTee[];
     this.#local = new Map(tees.map((tee) => [tee, verifiers[tee](options.verifiers[tee]!)]));
     this.#settings = Object.fromEntries(
       Object.entries(options.verifiers).map(([tee, { collateral: _, cache: __, ...settings }]) => [tee, settings]),
@@ -68,8 +68,8 @@ export class VerifierPool {
   }
 
   /** One for each platform; they share the threads. */
-  get verifiers(): ReadonlyMap<TeeName, Verifier> {
-    return new Map([...this.#local].map(([tee, local]) => [tee, { ...local, verify: (...call) => this.#verify(local, ...call) }]));
+  get verifiers(): ReadonlyMap<SignedTee, Verifier> {
+    return new Map([...this.#local].map(([tee, local]) => [tee, { ...local, verify: (...call) => this.#verify(tee, local, ...call) }]));
   }
 
   /** The threads that were started and are not lost. */
@@ -85,13 +85,13 @@ export class VerifierPool {
     for (const { answer } of this.#waiting.splice(0)) answer.reject(stopped());
   }
 
-  async #verify(local: Verifier, ...call: Parameters<Verifier["verify"]>): Promise<Claims> {
+  async #verify(tee: SignedTee, local: Verifier, ...call: Parameters<Verifier["verify"]>): Promise<Claims> {
     const key = this.#options.recurring === "thread" ? undefined : local.recurring?.(call[0]);
     if (key !== undefined && this.#known.delete(key) && !this.#stopped) {
       this.#known.add(key);
       return local.verify(...call);
     }
-    const claims = await this.#inThread(local.tee, ...call);
+    const claims = await this.#inThread(tee, ...call);
     if (key !== undefined) this.#remember(key);
     return claims;
   }
@@ -102,7 +102,7 @@ export class VerifierPool {
     if (this.#known.size > MAX_KNOWN) this.#known.delete(oldest!);
   }
 
-  #inThread(tee: TeeName, evidence: JsonValue, binding: Binding, anchors: readonly TrustAnchor[], now: number): Promise<Claims> {
+  #inThread(tee: SignedTee, evidence: JsonValue, binding: Binding, anchors: readonly TrustAnchor[], now: number): Promise<Claims> {
     if (this.#stopped) return Promise.reject(stopped());
     const { workers, waiting } = this.#options;
     if (this.#open + this.#waiting.length >= workers * JOBS_PER_WORKER + waiting) {

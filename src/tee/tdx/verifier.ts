@@ -51,7 +51,7 @@ export interface EvidenceOptions extends VerifyOptions {
  * @param expected  what the evidence must be bound to; what is left out is not compared
  * @throws CaiError `tdx.<reason>` or `sgx.<reason>`: the first check that failed, and what the source of collateral throws
  */
-export async function verifyEvidence(evidence: TdxEvidence, expected: Partial<Binding>, options: EvidenceOptions): Promise<Claims> {
+export async function verifyEvidence(evidence: TdxEvidence, expected: Binding, options: EvidenceOptions): Promise<Claims> {
   const { steps = unreported } = options;
   const brought = {
     reportData: expected.reportData !== undefined,
@@ -82,8 +82,10 @@ export async function verifyEvidence(evidence: TdxEvidence, expected: Partial<Bi
 }
 
 /** Step 15 of tdx.md §2.2. */
-function compareReportData(tee: QuotedTee, got: Uint8Array, expected: Uint8Array | undefined, steps: Steps): void {
-  if (expected === undefined) return;
+function compareReportData(tee: QuotedTee, got: Uint8Array, bytes: Uint8Array | undefined, steps: Steps): void {
+  if (bytes === undefined) return;
+  // More than the field holds is never cut to fit it: it equals nothing.
+  const expected = bytes.length < got.length ? zeroFilled(bytes, got.length) : bytes;
   steps.run(
     "report-data",
     () => {
@@ -107,8 +109,7 @@ function replayed(bytes: Uint8Array | undefined, report: TdReport, steps: Steps,
 /** The digest is cut or zero-filled to the size of the field (trustee.md §1.7). */
 function compareInitData(tee: QuotedTee, field: string, got: Uint8Array, digest: Uint8Array | undefined, steps: Steps): void {
   if (digest === undefined) return;
-  const expected = new Uint8Array(got.length);
-  expected.set(digest.subarray(0, got.length));
+  const expected = zeroFilled(digest.subarray(0, got.length), got.length);
   steps.run(
     "init-data",
     () => {
@@ -116,4 +117,10 @@ function compareInitData(tee: QuotedTee, field: string, got: Uint8Array, digest:
     },
     () => ({ expected: expected.toHex(), got: got.toHex() }),
   );
+}
+
+function zeroFilled(bytes: Uint8Array, size: number): Uint8Array {
+  const filled = new Uint8Array(size);
+  filled.set(bytes);
+  return filled;
 }

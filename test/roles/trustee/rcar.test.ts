@@ -204,7 +204,7 @@ describe("auth refuses", () => {
   const cases: [string, Record<string, never> | object, string][] = [
     ["another version, naming both", { version: "0.1.1" }, "502 kbs.version-unsupported"],
     ["a platform that it cannot verify", { tee: "snp" }, "502 kbs.tee-unsupported"],
-    ["software evidence", { tee: "sample" }, "502 kbs.tee-unsupported"],
+    ["a device as the primary platform", { tee: "sampledevice" }, "502 kbs.tee-unsupported"],
     ["an enclave, whose quotes this program verifies for others", { tee: "sgx" }, "502 kbs.tee-unsupported"],
     ["a version that is no text", { version: 4 }, "502 kbs.message-malformed"],
   ];

@@ -50,7 +50,7 @@ function evidenceRows({ input, checks, claims }: Judgement): string[][] {
   ] as const) {
     if (platform[member] !== undefined) rows.push([label, valueText(platform[member])]);
   }
-  if (claims !== undefined) rows.push(["root key", claims.trustAnchor]);
+  if (claims !== undefined) rows.push(["root key", claims.trustAnchor ?? "none"]);
   return rows;
 }
 

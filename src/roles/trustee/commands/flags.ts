@@ -49,6 +49,11 @@ export const SERVE_FLAGS = {
     value: "FILE",
     about: "a root certificate to trust besides the built-in ones; only a simulated one is taken, and only by a simulated store",
   },
+  "accept-sample": {
+    kind: "switch",
+    noVariable: true,
+    about: "take evidence of `sample` and `sampledevice`, which proves nothing, for trying out clients; only by a simulated store",
+  },
   collateral: {
     kind: "text",
     value: "FILE",

@@ -38,6 +38,7 @@ export default defineVerb({
       ...tlsOf(flags["tls-cert"], flags["tls-key"]),
       insecureHttp: flags["insecure-http"],
       trustAnchors: flags["trust-anchor"] === undefined ? [] : [flags["trust-anchor"]],
+      acceptSample: flags["accept-sample"],
       ...collateralOf(flags),
       collateralGraceSeconds: flags["collateral-grace"],
       compat: parseFamily(flags.compat),
@@ -47,8 +48,15 @@ export default defineVerb({
     });
     const { url } = await trustee.start();
     print(
-      { url, tid: trustee.tid, pin: `tid:${trustee.tid}`, world: trustee.world, pid: process.pid },
-      `cai trustee (${trustee.world}) ready at ${url}, tid:${trustee.tid}`,
+      {
+        url,
+        tid: trustee.tid,
+        pin: `tid:${trustee.tid}`,
+        world: trustee.world,
+        pid: process.pid,
+        ...(flags["accept-sample"] && { accepts: ["sample", "sampledevice"] }),
+      },
+      `cai trustee (${trustee.world}${flags["accept-sample"] ? ", takes sample evidence" : ""}) ready at ${url}, tid:${trustee.tid}`,
     );
     await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
     await trustee.stop();

@@ -1,0 +1,1 @@
+export { sampleDeviceVerifier, sampleVerifier } from "./verifier.ts";
