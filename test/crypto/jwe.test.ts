@@ -32,7 +32,7 @@ describe("JWE", () => {
   });
 
   test("an independent implementation opens ours, and ours opens its", async () => {
-    for (const { jwk, privateKey } of [p256, rsa]) {
+    for (const { jwk, privateKey } of [p256, pair("P-521"), rsa]) {
       const opened = await flattenedDecrypt({ ...sealJwe(SECRET, jwk) }, privateKey);
       expect(new Uint8Array(opened.plaintext)).toEqual(SECRET);
       const sealed = await new FlattenedEncrypt(SECRET)

@@ -1,24 +1,15 @@
 import { expect, test } from "bun:test";
-import { type AttestationParts, attest } from "../../../src/roles/trustee/attestation.ts";
-import { AttestationPolicyInForce } from "../../../src/roles/trustee/attestation-policy.ts";
-import { Handshakes } from "../../../src/roles/trustee/handshake.ts";
-import { loadTrusteeKeys } from "../../../src/roles/trustee/identity.ts";
-import { initTrustee } from "../../../src/roles/trustee/init.ts";
-import { Nonces } from "../../../src/roles/trustee/nonce.ts";
-import { OlderSessionIds } from "../../../src/roles/trustee/older-session.ts";
+import { attest } from "../../../src/roles/trustee/attestation.ts";
 import { Recorder } from "../../../src/roles/trustee/recorder.ts";
 import { CaiError, createLogger } from "../../../src/system/index.ts";
-import { loadAnchors, parseBundle, tdxVerifier } from "../../../src/tee/tdx/index.ts";
-import { Guest, platform, START } from "./kbs-world.ts";
-import { idOf, openData, scratchData } from "./scratch.ts";
+import { Guest, START } from "./kbs-world.ts";
+import { idOf } from "./scratch.ts";
+import { openParts } from "./trustee-parts.ts";
 
 test("a token that could not be recorded is not given, nor when the same body comes again", async () => {
-  const { dataDir, remove } = scratchData();
-  await initTrustee({ dataDir, simulated: true, clock: () => START });
-  const store = await openData(dataDir, START);
+  const { parts: whole, end } = await openParts();
+  const { store, keys } = whole;
   try {
-    const keys = await loadTrusteeKeys(store);
-    const collateral = parseBundle(platform.bundle());
     let full = true;
     const decisions: typeof store.decisions = {
       get: (ref) => store.decisions.get(ref),
@@ -28,23 +19,7 @@ test("a token that could not be recorded is not given, nor when the same body co
         return store.decisions.append(decision);
       },
     };
-    const parts: AttestationParts = {
-      store,
-      keys,
-      handshakes: new Handshakes({
-        nonces: new Nonces(store.nonceKey, keys.tid, store.epoch),
-        store,
-        tid: keys.tid,
-        platforms: new Map([["tdx", "sha384"]]),
-        versions: ["0.4.0"],
-        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, ["tdx"]),
-      }),
-      verifiers: new Map([["tdx", tdxVerifier({ collateral: () => collateral, expired: "report" })]]),
-      anchors: [loadAnchors(new TextEncoder().encode(platform.anchorPem), true)],
-      policy: new AttestationPolicyInForce(store),
-      recorder: new Recorder({ ...store, decisions }, createLogger("silent")),
-      collateralGraceSeconds: 0,
-    };
+    const parts = { ...whole, recorder: new Recorder({ ...store, decisions }, createLogger("silent")) };
     const request = JSON.stringify({ version: "0.4.0", tee: "tdx", "extra-params": { cai: { v: 1 } } });
     const { sessionId, challenge } = parts.handshakes.open(new TextEncoder().encode(request), START);
     const { nonce } = JSON.parse(challenge) as { nonce: string };
@@ -54,7 +29,6 @@ test("a token that could not be recorded is not given, nor when the same body co
     full = false;
     expect(await idOf(() => attest(parts, call))).toBe("kbs.nonce-spent");
   } finally {
-    await store.close();
-    remove();
+    await end();
   }
 });
