@@ -267,7 +267,7 @@ describe("a storage of the Confidential Containers family", () => {
     cocoStorage(join(old, "storage"));
     expect(lines(await imported({ storage: join(old, "storage") }))).toEqual([
       "refused | resource | ../../etc | kbs.path-invalid",
-      "taken | attestation policy | default_cpu",
+      "taken | attestation policy | default",
       "taken | reference value | mr_td",
       "taken | resource policy | default",
       "taken | resource | default/key/one",
