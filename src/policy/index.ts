@@ -17,6 +17,7 @@ export {
   type ShownValue,
   shortReason,
 } from "./explain/index.ts";
+export { policyExtensions } from "./extensions.ts";
 export { loadFixtures } from "./fixtures/index.ts";
 export { capVector, type FloorFacts, type FloorHit, type Freshness, floor } from "./floor.ts";
 export { formatPolicy } from "./format/index.ts";

@@ -82,7 +82,9 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
         reply = await route.handle(call);
         if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
       } catch (error) {
-        reply = errorAnswer(error, { place: route.place, family: parts.family, path: pathOf(target), authorized }, parts.logger);
+        reply =
+          route.refuse?.(CaiError.from(error), authorized) ??
+          errorAnswer(error, { place: route.place, family: parts.family, path: pathOf(target), authorized }, parts.logger);
       } finally {
         active--;
         budget.give(held);

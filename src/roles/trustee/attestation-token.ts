@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { decodeBase64Url, encodeBase64, encodeBase64Url, jwkThumbprint } from "../../crypto/index.ts";
+import { decodeBase64Url, encodeBase64Url } from "../../crypto/index.ts";
 import type { CaiTokenMember, EarClaims } from "../../protocol/index.ts";
 import { CaiError, type ErrorId, type JsonObject } from "../../system/index.ts";
-import type { TokenSigner } from "./identity.ts";
+import type { SigningTokenSigner, TokenSigner } from "./token-signers.ts";
 
 /** The largest token that is made or looked at, characters; evidence with many claims makes long ones. */
 const MAX_TOKEN = 1024 * 1024;
@@ -13,15 +13,23 @@ export interface MintedClaims extends EarClaims {
 }
 
 /**
- * Signs a token (trustee.md §5.2). The key and its certificates stand in the header; `x5c` is base64url there, which both upstream
- * families read, though RFC 7515 says base64.
+ * Signs an EAR token (trustee.md §5.2). The key and its certificates stand in the header.
  *
+ * @param signer  an ES256 one
  * @returns a compact JWS
  * @throws CaiError `kbs.request-too-large`: what the guest sent makes a token that no release would look at, only keep (security.md I40)
  */
-export function signToken(signer: TokenSigner, claims: MintedClaims): string {
-  const { crv, x, y } = signer.publicJwk;
-  const header = { typ: "JWT", alg: "ES256", jwk: { alg: "ES256", kty: "EC", crv, x, y, x5c: signer.chain.map(encodeBase64Url) } };
+export function signToken(signer: SigningTokenSigner, claims: MintedClaims): string {
+  const { x5c, publicJwk } = signer;
+  return compactToken(signer, { typ: "JWT", alg: "ES256", jwk: { alg: "ES256", ...publicJwk, x5c } }, claims);
+}
+
+/**
+ * Signs any token of this trustee.
+ *
+ * @throws CaiError `kbs.request-too-large`
+ */
+export function compactToken(signer: SigningTokenSigner, header: object, claims: object): string {
   const signed = `${textBase64Url(JSON.stringify(header))}.${textBase64Url(JSON.stringify(claims))}`;
   const token = `${signed}.${encodeBase64Url(signer.sign(Buffer.from(signed)))}`;
   if (token.length <= MAX_TOKEN) return token;
@@ -30,23 +38,31 @@ export function signToken(signer: TokenSigner, claims: MintedClaims): string {
 
 const tokenHeader = z.object({ alg: z.literal("ES256"), crit: z.undefined().optional() });
 
+/** How much a replica's clock may be ahead when it goes on signing with a key that another one has replaced, seconds. */
+const LEEWAY = 60;
+
 /**
  * Checks that this trustee signed a token. Whatever key the header brings along is not looked at (security.md I19).
  *
+ * @param signers  those whose tokens are taken; what one of them signed after its time is not
  * @returns the claims, not yet judged
  * @throws CaiError `kbs.token-malformed`, `kbs.token-signature`
  */
-export function verifyToken(signer: TokenSigner, token: string): JsonObject {
+export function verifyToken(signers: readonly TokenSigner[], token: string): JsonObject {
   const [header, payload, signature, ...more] = token.split(".");
   if (token.length > MAX_TOKEN || header === undefined || payload === undefined || signature === undefined || more.length > 0) {
     throw malformed("a compact JWS");
   }
   if (!tokenHeader.safeParse(jsonPart(header)).success) throw malformed("a header with alg ES256");
-  if (!signer.verify(Buffer.from(`${header}.${payload}`), bytesPart(signature))) {
-    throw new CaiError("kbs.token-signature", "this trustee's signer did not sign the token");
-  }
+  const [signed, bytes] = [Buffer.from(`${header}.${payload}`), bytesPart(signature)];
+  const signer = signers.find((each) => each.verify(signed, bytes));
+  if (signer === undefined) throw new CaiError("kbs.token-signature", "no signer of this trustee signed the token");
   const claims = jsonPart(payload);
   if (typeof claims !== "object" || claims === null || Array.isArray(claims)) throw malformed("claims in an object");
+  const { iat } = claims as JsonObject;
+  if (typeof iat === "number" && iat >= signer.schedule.until + LEEWAY) {
+    throw new CaiError("kbs.token-signature", "the signer of the token signed it after its time");
+  }
   return claims as JsonObject;
 }
 
@@ -61,13 +77,6 @@ export function floorInToken(claims: JsonObject): ErrorId[] {
   const result = floorMember.safeParse(claims);
   if (!result.success) throw malformed("the floor's findings");
   return result.data.cai.floor as ErrorId[];
-}
-
-/** @returns the key set under which relying parties find the signer (RFC 7517; `x5c` is base64 here, as the RFC says) */
-export function jwks(signer: TokenSigner): JsonObject {
-  const { crv, x, y } = signer.publicJwk;
-  const kid = jwkThumbprint(signer.publicJwk);
-  return { keys: [{ kty: "EC", use: "sig", alg: "ES256", kid, crv, x, y, x5c: signer.chain.map(encodeBase64) }] };
 }
 
 function textBase64Url(text: string): string {

@@ -23,12 +23,10 @@ import type { Handshakes, RcarHandshake } from "./handshake.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import type { Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
+import { TOKEN_LIFE } from "./signer-schedule.ts";
 import { ROOT_REALM, type Store } from "./store/index.ts";
 import { isCpuPlatform } from "./tee-class.ts";
 import { type EvidenceToVerify, type VerificationParts, type VerifiedEvidence, verifyEvidence } from "./verification.ts";
-
-/** How long a token opens resources, seconds (security.md §5). */
-const TOKEN_LIFE = 300;
 
 /** What attestation works with. */
 export interface AttestationParts extends VerificationParts {
@@ -81,7 +79,7 @@ export async function attest(parts: AttestationParts, call: AttestCall): Promise
     const { handshake, expires } = await parts.handshakes.redeem(message.nonce, sessionId, now);
     tee = handshake.tee;
     const claims = await mintClaims(parts, message, handshake, now);
-    const token = signToken(parts.keys.tokens, claims);
+    const token = signToken(await parts.keys.tokens.signing("ES256", now), claims);
     const { version, hash, tagged } = handshake;
     const { policy_hash: policyHash, level } = claims.cai;
     // Recorded first: once the session is there, the same body gets the token.

@@ -1,4 +1,4 @@
-import { type AssuranceLevel, appraise, type FloorHit } from "../../policy/index.ts";
+import { type AssuranceLevel, appraise, type FloorHit, policyExtensions } from "../../policy/index.ts";
 import { type EarSubmodule, PRIMARY_SUBMODULE } from "../../protocol/index.ts";
 import type { JsonObject } from "../../system/index.ts";
 import type { HashedPolicy } from "./attestation-policy.ts";
@@ -46,6 +46,7 @@ export function gradeEvidence({ evidence, policy, references, floor, now }: Grad
     const appraisal = appraise({ policyText: policy.text, policyId: policy.id, evidence: annotated, floor: own, references, now });
     if (name === PRIMARY_SUBMODULE) level = appraisal.level;
     submods[name] = {
+      ...policyExtensions({ policyText: policy.text, evidence: annotated, references, now }),
       "ear.status": appraisal.status,
       "ear.trustworthiness-vector": appraisal.vector,
       "ear.appraisal-policy-id": policy.id,
@@ -56,7 +57,7 @@ export function gradeEvidence({ evidence, policy, references, floor, now }: Grad
 }
 
 /** @returns the object that attestation policies read and that tokens carry (trustee.md §5.2) */
-function annotatedEvidence({ tee, claims, runtimeDataClaims, initDataClaims }: VerifiedEvidence): JsonObject {
+export function annotatedEvidence({ tee, claims, runtimeDataClaims, initDataClaims }: VerifiedEvidence): JsonObject {
   return {
     report_data: claims.reportData,
     runtime_data_claims: runtimeDataClaims,

@@ -1,7 +1,7 @@
 import { attestedKeyForRelease, type EarClaims, parseEarClaims, type TeeKey, type TokenExpectation } from "../../protocol/index.ts";
 import { CaiError, type ErrorId, type JsonObject } from "../../system/index.ts";
 import { floorInToken, verifyToken } from "./attestation-token.ts";
-import type { TokenSigner } from "./identity.ts";
+import type { TokenSigner } from "./token-signers.ts";
 
 /**
  * The right to have secrets encrypted to one attested key (security.md I1). Release takes this and nothing else, and only `open` makes
@@ -31,11 +31,12 @@ export class ReleaseGrant {
   /**
    * Opens a token (security.md I19).
    *
+   * @param signers   those of this trustee whose tokens are taken
    * @param expected  what a token must say to open a resource now
    * @throws CaiError `kbs.token-…`, `kbs.evidence-purpose`
    */
-  static open(signer: TokenSigner, token: string, expected: TokenExpectation): ReleaseGrant {
-    const claims = verifyToken(signer, token);
+  static open(signers: readonly TokenSigner[], token: string, expected: TokenExpectation): ReleaseGrant {
+    const claims = verifyToken(signers, token);
     const ear = parseEarClaims(claims);
     const teeKey = attestedKeyForRelease(ear, expected);
     if (ear.cai === undefined) throw new CaiError("kbs.token-use", "the token is not for the key broker");

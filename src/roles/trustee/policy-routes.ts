@@ -1,20 +1,21 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
-import { decodeBase64Tolerant } from "../../crypto/index.ts";
-import { compilePolicy } from "../../policy/index.ts";
 import { KBS_PREFIX, type PeerFamily } from "../../protocol/index.ts";
-import { CaiError } from "../../system/index.ts";
 import { parseJsonBody } from "./json-body.ts";
+import {
+  attestationPolicyBody,
+  attestationPolicyText,
+  deleteAttestationPolicy,
+  encodePolicy,
+  listAttestationPolicies,
+  policyTextOf,
+  putAttestationPolicy,
+  readPolicyText,
+} from "./policy-documents.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
 import { DEFAULT_BODY, NO_BODY, type Route, restOf } from "./route.ts";
 import type { Store } from "./store/index.ts";
 
-/** Policies are kept in memory while they are in force, so there are only so many. */
-const MAX_POLICIES = 256;
-const ID = /^[A-Za-z0-9_-]{1,128}$/;
-
 const resourcePolicyBody = z.object({ policy: z.string() });
-const attestationPolicyBody = z.object({ policy_id: z.string(), policy: z.string() });
 
 /** What the CoCo family answers instead of the resource policy: the ids of what it keeps (trustee.md §1.2). */
 const COCO_POLICY_IDS = JSON.stringify(["resource-policy"]);
@@ -32,7 +33,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       path: `${KBS_PREFIX}/resource-policy`,
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
-        await store.policies.put(realm, "resource", POLICY_IN_FORCE, policyText(parseJsonBody(resourcePolicyBody, body).policy));
+        await store.policies.put(realm, "resource", POLICY_IN_FORCE, readPolicyText(parseJsonBody(resourcePolicyBody, body).policy));
         return {};
       },
     },
@@ -42,7 +43,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       bodyLimit: NO_BODY,
       async handle({ realm }) {
         if (family === "coco") return { body: COCO_POLICY_IDS };
-        return { body: encode(await textOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/xml" };
+        return { body: encodePolicy(await policyTextOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/xml" };
       },
     },
     {
@@ -51,7 +52,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       path: `${KBS_PREFIX}/cai/resource-policy`,
       bodyLimit: NO_BODY,
       async handle({ realm }) {
-        return { body: encode(await textOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/plain" };
+        return { body: encodePolicy(await policyTextOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/plain" };
       },
     },
     {
@@ -61,14 +62,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       place: "attestation-policy",
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
-        const { policy_id, policy } = parseJsonBody(attestationPolicyBody, body);
-        const id = policyId(policy_id);
-        const text = policyText(policy);
-        const ids = (await store.policies.list(realm, "attestation")).map((each) => each.id);
-        if (ids.length >= MAX_POLICIES && !ids.includes(id)) {
-          throw new CaiError("kbs.request-too-large", `there are ${MAX_POLICIES} attestation policies already`);
-        }
-        await store.policies.put(realm, "attestation", id, text);
+        await putAttestationPolicy(store, realm, parseJsonBody(attestationPolicyBody, body));
         return {};
       },
     },
@@ -77,7 +71,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       path: one,
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
-        return { body: encode(await textOf(store, realm, "attestation", policyId(restOf(path, one)))) };
+        return { body: encodePolicy(await attestationPolicyText(store, realm, restOf(path, one))) };
       },
     },
     {
@@ -86,9 +80,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       path: one,
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
-        const id = policyId(restOf(path, one));
-        if (id === POLICY_IN_FORCE) throw new CaiError("kbs.policy-protected", `policy ${id} is the one in force`);
-        if (!(await store.policies.delete(realm, "attestation", id))) throw missing(id);
+        await deleteAttestationPolicy(store, realm, restOf(path, one));
         return {};
       },
     },
@@ -97,43 +89,9 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       path: `${KBS_PREFIX}/attestation-policies`,
       bodyLimit: NO_BODY,
       async handle({ realm }) {
-        const policies = await store.policies.list(realm, "attestation");
-        // The list gives digests in base64url, tokens in hex (trustee.md §5.7).
-        const hashes = policies.map(({ id, text }) => [id, createHash("sha384").update(text).digest("base64url")]);
-        return { body: JSON.stringify(Object.fromEntries(hashes)) };
+        const policies = await listAttestationPolicies(store, realm);
+        return { body: JSON.stringify(Object.fromEntries(policies.map(({ id, hash }) => [id, hash]))) };
       },
     },
   ];
-}
-
-/** Ids never reach a file system here, but they stand in tokens and lists. */
-function policyId(text: string): string {
-  if (ID.test(text)) return text;
-  throw new CaiError("kbs.policy-id-invalid", "the policy id cannot be used", { expected: "letters, digits, `_` and `-`" });
-}
-
-async function textOf(store: Store, realm: string, kind: "attestation" | "resource", id: string): Promise<string> {
-  const text = await store.policies.get(realm, kind, id);
-  if (text === undefined) throw missing(id);
-  return text;
-}
-
-/** Decodes and compiles; nothing is written that would fail at the next decision. */
-function policyText(encoded: string): string {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(decodeBase64Tolerant(encoded));
-  } catch {
-    throw new CaiError("kbs.message-malformed", "/policy: expected base64url of Rego text in UTF-8");
-  }
-  compilePolicy(text);
-  return text;
-}
-
-function encode(text: string): string {
-  return Buffer.from(text).toString("base64url");
-}
-
-function missing(id: string): CaiError {
-  return new CaiError("kbs.policy-missing", `there is no policy ${JSON.stringify(id)}`);
 }

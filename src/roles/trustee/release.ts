@@ -78,7 +78,14 @@ export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<s
 async function openGrant({ store, keys, policy, versions }: ReleaseParts, token: string, now: number): Promise<ReleaseGrant> {
   await checkClock(store, now);
   const { id, hash } = await policy.get();
-  return ReleaseGrant.open(keys.tokens, token, { tid: keys.tid, world: store.world, policyId: id, policyHash: hash, versions, now });
+  return ReleaseGrant.open(await keys.tokens.accepted("ES256", now), token, {
+    tid: keys.tid,
+    world: store.world,
+    policyId: id,
+    policyHash: hash,
+    versions,
+    now,
+  });
 }
 
 async function requirePolicy(

@@ -43,12 +43,16 @@ export interface Route {
   /** prefixes under which the route is reached, too, or instead: `""` is the path itself; default: see {@link mountsOf} */
   readonly mounts?: readonly string[];
   readonly right: Right;
+  /** read without a token where the operator said so (trustee.md §1.2, `admin.legacy_open_attestation_policy`); never a route that writes */
+  readonly legacyOpen?: true;
   /** bytes */
   readonly bodyLimit: number;
   /** the part of the protocol that decides how errors are answered */
   readonly place: ErrorPlace;
   /** whether the answer carries the trustee's signature */
   readonly signed: boolean;
+  /** how errors are answered, where not as the key broker does */
+  readonly refuse?: (error: CaiError, authorized: boolean) => Reply;
   handle(call: Call): Promise<Reply>;
 }
 

@@ -1,4 +1,5 @@
 import type { CollateralCache } from "../../tee/tdx/index.ts";
+import { type AttestationServiceParts, attestationServiceRoutes } from "./as/routes.ts";
 import type { AttestationParts } from "./attestation.ts";
 import { collateralRoutes } from "./collateral-routes.ts";
 import { EnvelopeKeys, envelopePlugin, type Plugin, pluginRoutes, resourcePlugin } from "./plugins/index.ts";
@@ -9,9 +10,12 @@ import type { ReleaseParts } from "./release.ts";
 import { resourceRoutes } from "./resource-routes.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./service-routes.ts";
+import { signerRoutes } from "./signer-routes.ts";
 
 /** The one table of everything that this server answers: route, method, right, body limit (security.md I23). */
-export function routerTable(parts: AttestationParts & ReleaseParts & { readonly collateral: CollateralCache }): Route[] {
+export function routerTable(
+  parts: AttestationParts & ReleaseParts & AttestationServiceParts & { readonly collateral: CollateralCache },
+): Route[] {
   return [
     ...serviceRoutes(parts.keys, parts.store.world),
     ...rcarRoutes(parts),
@@ -20,6 +24,8 @@ export function routerTable(parts: AttestationParts & ReleaseParts & { readonly 
     ...policyRoutes(parts.store, parts.family),
     ...referenceRoutes(parts.store),
     ...collateralRoutes(parts.collateral),
+    ...signerRoutes(parts.keys.tokens),
+    ...attestationServiceRoutes(parts),
   ];
 }
 

@@ -50,6 +50,10 @@ export const trusteeSettingsSchema = z.strictObject({
     .max(8)
     .default([])
     .transform((versions): ProtocolVersion[] => [PROTOCOL_VERSION, ...OLDER_VERSIONS.filter((version) => versions.includes(version))]),
+  /** the form of the attestation service's tokens (trustee.md §5); the key broker's are EAR always */
+  tokenType: z.enum(["ear", "simple"]).default("ear"),
+  /** what those tokens say as `iss`, where the family's tokens of that form say it */
+  issuerName: z.string().min(1).max(128).default("CoCo-Attestation-Service"),
   /** threads that verify evidence at most; default: one less than the machine has cores, so that requests are still answered */
   verifyWorkers: z
     .int()

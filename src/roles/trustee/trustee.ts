@@ -7,12 +7,14 @@ import { sampleDeviceVerifier, sampleVerifier } from "../../tee/sample/index.ts"
 import { builtInAnchors, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication } from "./application.ts";
+import { Challenges } from "./as/challenges.ts";
+import { MAX_APPRAISALS } from "./as/routes.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { forgetExpired } from "./clock.ts";
 import { localSurroundings, openCollateral } from "./collateral.ts";
 import { lockPlace, openData, storePlace } from "./data.ts";
 import { Handshakes } from "./handshake.ts";
-import { loadTrusteeKeys } from "./identity.ts";
+import { loadTrusteeKeys, type TrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
 import { OlderSessionIds } from "./older-session.ts";
@@ -73,13 +75,14 @@ export async function createTrustee({
   try {
     ({ store } = await openData(request, { servingFrom: clock(), settle: true }));
     if (store.world === "production") requireProduction(simulatedAnchors, settings.acceptSample);
-    const keys = await loadTrusteeKeys(store);
+    const keys = await loadTrusteeKeys(store, settings.compat);
+    await keys.tokens.forget(clock());
     const anchors = [...builtInAnchors(), ...simulatedAnchors];
     const collateral = openCollateral(settings, { store, anchors, verified: new VerificationCache(), logger, clock, surroundings });
     const pool = new VerifierPool({
       verifiers: { tdx: { collateral: collateral.source, expired: "report" } },
       workers: settings.verifyWorkers,
-      waiting: MAX_ATTESTS,
+      waiting: MAX_ATTESTS + MAX_APPRAISALS,
     });
     const samples = settings.acceptSample ? [sampleVerifier, sampleDeviceVerifier] : [];
     if (settings.acceptSample) logger.warn("sample evidence is accepted: it proves nothing, and whoever asks can make it up");
@@ -104,6 +107,10 @@ export async function createTrustee({
       family,
       versions,
       collateralGraceSeconds: settings.collateralGraceSeconds,
+      challenges: new Challenges(store),
+      tokenType: settings.tokenType,
+      issuerName: settings.issuerName,
+      logger,
     });
     const administrators = new AdministratorCheck(store, keys.tid);
     const application = createApplication(
@@ -114,7 +121,7 @@ export async function createTrustee({
       collateral.close();
       pool.stop();
     };
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock?.release() });
+    return running(store, keys, () => listen(settings, application), { logger, clock, halt, release: () => lock?.release() });
   } catch (error) {
     await store?.close();
     lock?.release();
@@ -124,7 +131,7 @@ export async function createTrustee({
 
 function running(
   store: Store,
-  tid: string,
+  { tid, tokens }: TrusteeKeys,
   open: () => ReturnType<typeof listen>,
   { logger, clock, halt, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { halt: () => void; release: () => void },
 ): Trustee {
@@ -145,7 +152,9 @@ function running(
     async start() {
       server = open();
       pruning = setInterval(() => {
-        forgetExpired(store, clock()).catch((error) => logger.error("pruning failed", { error: CaiError.from(error).id }));
+        Promise.all([forgetExpired(store, clock()), tokens.forget(clock())]).catch((error) =>
+          logger.error("pruning failed", { error: CaiError.from(error).id }),
+        );
       }, PRUNE_EVERY_MS);
       logger.info("trustee listens", { url: server.url, world: store.world, tid: `tid:${tid}` });
       return { url: server.url };

@@ -13,11 +13,14 @@ export interface EvidenceToVerify {
   /** the platform's name in the protocol */
   readonly tee: string;
   readonly evidence: JsonValue;
-  /** 64 bytes, computed here from the hashed data, never taken from the evidence */
-  readonly reportData: Uint8Array;
+  /**
+   * at most 64 bytes, computed here from the hashed data, or given by a relying party, never taken from the evidence; absent where the evidence
+   * need not be bound to anything
+   */
+  readonly reportData?: Uint8Array;
   /** the digest of the init data, where there are any */
   readonly initData?: Uint8Array;
-  /** the data whose hash the report data is */
+  /** the data whose hash the report data is; null where there are none */
   readonly runtimeDataClaims: JsonValue;
   readonly initDataClaims: JsonObject | null;
 }
@@ -27,6 +30,8 @@ export interface VerifiedEvidence {
   /** the platform's name as the guest spelled it, under which its claims stand in tokens */
   readonly tee: string;
   readonly claims: Claims;
+  /** whether there were report data to compare: they equalled those of the evidence (security.md I7) */
+  readonly bound: boolean;
   readonly runtimeDataClaims: JsonValue;
   readonly initDataClaims: JsonObject | null;
 }
@@ -45,8 +50,9 @@ export async function verifyEvidence(
     pieces.map(async ({ tee, evidence, reportData, initData, runtimeDataClaims, initDataClaims }) => {
       const verifier = underAnySpelling(verifiers, tee);
       if (verifier === undefined) throw unsupportedTee(tee);
-      const claims = await verifier.verify(evidence, { reportData, ...(initData && { initData }) }, anchors, now);
-      return { tee, claims, runtimeDataClaims, initDataClaims };
+      const binding = { ...(reportData && { reportData }), ...(initData && { initData }) };
+      const claims = await verifier.verify(evidence, binding, anchors, now);
+      return { tee, claims, bound: reportData !== undefined, runtimeDataClaims, initDataClaims };
     }),
   );
 }

@@ -1,5 +1,6 @@
 import { adminErrors } from "./admin.ts";
 import { agentErrors } from "./agent.ts";
+import { asErrors } from "./as.ts";
 import { cliErrors } from "./cli.ts";
 import { cryptoErrors } from "./crypto.ts";
 import { demoErrors } from "./demo.ts";
@@ -22,6 +23,7 @@ import { trusteeErrors } from "./trustee.ts";
 export const catalogue = {
   ...adminErrors,
   ...agentErrors,
+  ...asErrors,
   ...cliErrors,
   ...cryptoErrors,
   ...demoErrors,

@@ -168,6 +168,16 @@ export const kbsErrors = {
   },
   "kbs.policy-missing": { exit: 1, cause: "There is no policy of that id.", remedy: "List the policies." },
   "kbs.policy-protected": { exit: 1, cause: "The policy in force cannot be deleted.", remedy: "Replace it instead." },
+  "kbs.signer-time": {
+    exit: 2,
+    cause: "A token signer was to begin in the past, or too far ahead.",
+    remedy: "Name a time from now on, at most 30 days ahead.",
+  },
+  "kbs.signers-too-many": {
+    exit: 1,
+    cause: "So many token signers are announced, or have tokens around, that there can be no more.",
+    remedy: "Wait until tokens of earlier signers have expired; `cai trustee signer ls` shows when.",
+  },
   "kbs.reference-invalid": {
     exit: 2,
     cause: "A reference value message is not of the known form.",

@@ -37,6 +37,12 @@ export const policyErrors = {
     cause: "A trust claim of the attestation policy is no integer from -128 to 127.",
     remedy: "Let the rule give an integer of the EAR trust tiers.",
   },
+  "policy.extension-invalid": {
+    exit: 3,
+    cause:
+      "What the attestation policy would add to the token is not of the form that its rule `extensions` has, or takes a name that is taken.",
+    remedy: "Give an array of objects with a name, an integer key and a value, each name and key once.",
+  },
   "policy.no-claims": {
     exit: 3,
     cause: "The attestation policy set none of the eight trust claims.",

@@ -4,15 +4,18 @@ import { type MintedClaims, signToken } from "../../../src/roles/trustee/attesta
 import { ReleaseGrant } from "../../../src/roles/trustee/grant.ts";
 import { loadTrusteeKeys, type TrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { initTrustee } from "../../../src/roles/trustee/init.ts";
+import type { SigningTokenSigner } from "../../../src/roles/trustee/token-signers.ts";
 import { Guest, START } from "./kbs-world.ts";
 import { idOf, openData, scratchData } from "./scratch.ts";
 
 const { dataDir, remove } = scratchData();
 let keys: TrusteeKeys;
+let signer: SigningTokenSigner;
 beforeAll(async () => {
   await initTrustee({ dataDir, simulated: true });
   const store = await openData(dataDir);
   keys = await loadTrusteeKeys(store);
+  signer = await keys.tokens.signing("ES256", START);
   await store.close();
 });
 afterAll(() => remove());
@@ -54,7 +57,7 @@ function claims(cai: Partial<Cai> = {}, rest: Partial<MintedClaims> = {}): Minte
 }
 
 const open = (minted: object, now = START) =>
-  ReleaseGrant.open(keys.tokens, signToken(keys.tokens, minted as MintedClaims), {
+  ReleaseGrant.open([signer], signToken(signer, minted as MintedClaims), {
     tid: keys.tid,
     world: "simulated",
     policyId: "default",

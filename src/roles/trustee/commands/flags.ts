@@ -106,6 +106,19 @@ export const SERVE_FLAGS = {
     value: "LIST",
     about: "older versions of the KBS protocol to speak besides 0.4.0, with commas between: 0.3.0, 0.2.0, 0.1.1",
   },
+  "token-type": {
+    kind: "text",
+    value: "TYPE",
+    oneOf: ["ear", "simple"],
+    default: "ear",
+    about: "the form of the attestation service's tokens: ear, or simple, which older relying parties of the openanolis family read",
+  },
+  "issuer-name": {
+    kind: "text",
+    value: "NAME",
+    default: "CoCo-Attestation-Service",
+    about: "what those tokens name as their issuer: simple ones, and ear ones of --compat coco",
+  },
   "verify-workers": {
     kind: "number",
     noVariable: true,

@@ -43,6 +43,8 @@ export default defineVerb({
       collateralGraceSeconds: flags["collateral-grace"],
       compat: parseFamily(flags.compat),
       protocolVersions: parseVersions(flags["protocol-versions"]),
+      tokenType: flags["token-type"] === "simple" ? "simple" : "ear",
+      issuerName: flags["issuer-name"],
       ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
       logger: log,
     });
