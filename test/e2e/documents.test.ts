@@ -29,7 +29,7 @@ const pages = readdirSync("docs").filter((name) => name.endsWith(".md") && name 
 describe.each(pages)("docs/%s", (name) => {
   test("names no command that does not exist, and no flag that its command does not have", () => {
     expect(commandsIn(readFileSync(join("docs", name), "utf8")).flatMap(mistakesOf)).toEqual([]);
-  });
+  }, 60_000);
 
   test("links to nothing that is not there", () => {
     for (const [, target] of readFileSync(join("docs", name), "utf8").matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
@@ -45,7 +45,7 @@ test("a first trustee takes the five commands that the page says", async () => {
   const page = document("trustee.md");
   await page.runUntil("first-trustee", "ready at", { CAI_LISTEN: `127.0.0.1:${port}` });
   expect(await page.run("first-administrator")).toMatchObject({ status: 0, output: expect.stringContaining("default/key/first") });
-});
+}, 60_000);
 
 test("moving from an openanolis trustee takes the commands that the page says", async () => {
   const page = document("moving-from-openanolis.md");
@@ -54,7 +54,7 @@ test("moving from an openanolis trustee takes the commands that the page says", 
   expect([status, output]).toEqual([0, expect.stringContaining("trustee.import-insecure")]);
   expect(output).toContain("taken (8)");
   expect(output).toContain("the old one was reached as: cai trustee serve --listen 0.0.0.0:8080");
-});
+}, 60_000);
 
 describe("the files beside the pages", () => {
   interface Service {
@@ -81,7 +81,7 @@ describe("the files beside the pages", () => {
     }
     const balanced = [...readFileSync("docs/examples/nginx.conf", "utf8").matchAll(/server (trustee-\d):8443/g)].map(([, name]) => name);
     expect(balanced).toEqual(services.map(([name]) => name).filter((name) => name.startsWith("trustee-")));
-  });
+  }, 60_000);
 
   test("its secrets are made by the lines that the page says, and its settings are settings of a trustee", async () => {
     const page = document("replicas.md");
@@ -93,7 +93,7 @@ describe("the files beside the pages", () => {
     const password = readFileSync(join(home, "secrets/database.password"), "utf8").trim();
     expect(stdout).toContain("@database/cai");
     expect(stdout).not.toContain(password);
-  });
+  }, 60_000);
 
   test("the systemd unit starts a command that there is, is one that systemd takes, and is locked down", () => {
     const unit = readFileSync("docs/examples/cai-trustee.service", "utf8");
@@ -110,5 +110,5 @@ describe("the files beside the pages", () => {
       .split("\n")
       .filter((line) => line.includes("cai-trustee.service") && !line.includes("is not executable"));
     expect(said).toEqual([]);
-  });
+  }, 60_000);
 });

@@ -46,5 +46,5 @@ describe("the README", () => {
     const commands = commandsIn(readme.text.replace(/^## Not there yet$[^]*?(?=^## )/m, ""));
     expect(commands.length).toBeGreaterThan(25);
     expect(commands.flatMap(mistakesOf)).toEqual([]);
-  });
+  }, 60_000);
 });
