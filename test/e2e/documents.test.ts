@@ -110,5 +110,14 @@ describe("the files beside the pages", () => {
       .split("\n")
       .filter((line) => line.includes("cai-trustee.service") && !line.includes("is not executable"));
     expect(said).toEqual([]);
+    const security = Bun.spawnSync([
+      analyze,
+      "security",
+      "--offline=true",
+      "--threshold=20",
+      "--no-pager",
+      "docs/examples/cai-trustee.service",
+    ]);
+    expect(security.exitCode).toBe(0);
   }, 60_000);
 });
