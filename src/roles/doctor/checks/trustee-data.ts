@@ -84,5 +84,8 @@ function configuredListens(machine: Machine, data: string): string[] {
 }
 
 function hostOf(listen: string): string {
-  return listen.replace(/^https?:\/\//, "").replace(/:\d*$/, "").replace(/^\[|\]$/g, "");
+  return listen
+    .replace(/^https?:\/\//, "")
+    .replace(/:\d*$/, "")
+    .replace(/^\[|\]$/g, "");
 }
