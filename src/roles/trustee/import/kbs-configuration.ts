@@ -1,6 +1,7 @@
 import { readAttestationService } from "./as-configuration.ts";
 import type { Installation, KeyValueSource } from "./installation.ts";
 import { Notes } from "./notes.ts";
+import { oldProviders, oldRoles } from "./old-roles.ts";
 import type { OldSettings } from "./settings-file.ts";
 import type { SourcePlace } from "./source-file.ts";
 
@@ -71,12 +72,8 @@ function readAdmin(admin: OldSettings, place: SourcePlace, notes: Notes): void {
   }
   const key = admin.at("auth_public_key").text;
   if (key !== undefined) notes.take(notes.into.administrators, "admin.auth_public_key", place, key);
-  if (admin.at("authentication").given || admin.at("authorization").given) {
-    notes.leftOut(
-      "admin.authentication, admin.authorization",
-      "roles are made anew, with the right that each needs: `cai trustee role --help`",
-    );
-  }
+  notes.into.roles.push(...oldRoles(admin));
+  notes.into.providers.push(...oldProviders(admin).map((provider) => ({ provider, from: admin.path, place })));
 }
 
 function readPlugin(plugin: OldSettings, storage: KeyValueSource | undefined, place: SourcePlace, notes: Notes): void {
