@@ -19,21 +19,21 @@ const limit = <const Default extends number>(what: string, perSecond: Default) =
     group: LIMITS,
   }) as const;
 
-export const DATA_FLAG = {
+const DATA_FLAG = {
   kind: "text",
   value: "DIR",
   default: "./cai-trustee",
   about: "the trustee's data; its master key lies beside it as DIR.master",
 } as const satisfies FlagSpec;
 
-export const MASTER_KEY_FLAG = {
+const MASTER_KEY_FLAG = {
   kind: "text",
   value: "WHERE",
   about:
     "the store's master key: file:PATH, credential:NAME (systemd), passphrase, passphrase:FILE or passphrase:credential:NAME; by default the credential cai-master-key where there is one, else DIR.master",
 } as const satisfies FlagSpec;
 
-export const STORE_FLAG = {
+const STORE_FLAG = {
   kind: "text",
   value: "URL",
   about:
