@@ -3,7 +3,7 @@ import { PEER_FAMILIES } from "../../../protocol/index.ts";
 import type { FlagSpec, FlagValues } from "../../../system/index.ts";
 import type { DataPlace } from "../data.ts";
 import { MAX_VERIFY_WORKERS } from "../settings.ts";
-import { redactStore } from "../store/index.ts";
+import { redactStore } from "../store/place.ts";
 import { keySurroundings } from "./key-surroundings.ts";
 
 const LIMITS = "Limits (an address, or a /64 network of IPv6, counts as one client; programs of this machine are not limited)";
