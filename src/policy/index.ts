@@ -20,6 +20,7 @@ export {
 export { loadFixtures } from "./fixtures/index.ts";
 export { capVector, type FloorFacts, type FloorHit, type Freshness, floor } from "./floor.ts";
 export { formatPolicy } from "./format/index.ts";
+export { type ClaimRead, type ConsultedReference, type Grounds, groundsOfAppraisal, groundsOfRelease } from "./grounds/index.ts";
 export { policyHash } from "./policy-hash.ts";
 export {
   type CompileOptions,

@@ -3,7 +3,8 @@ import { explainQuery, shortReason } from "./explain/index.ts";
 import type { FloorHit } from "./floor.ts";
 import { compilePolicy } from "./rego/index.ts";
 
-const QUERY = "data.policy.allow";
+/** What a resource policy is asked. */
+export const RELEASE_QUERY = "data.policy.allow";
 
 /** A question to a resource policy. */
 export interface ReleaseRequest {
@@ -40,22 +41,25 @@ export type ReleaseDecision =
 export function decideRelease({ policyText, token, resource, now, floor = [] }: ReleaseRequest): ReleaseDecision {
   const [hit] = floor;
   if (hit !== undefined) return { allowed: false, id: hit.id, reason: `${hit.id}: ${hit.message}` };
-  const data = {
-    "resource-path": [resource.plugin, ...resource.path].join("/"),
-    "resource-path-parts": resource.path,
-    plugin: resource.plugin,
-    query: resource.query,
-  };
-  const options = { input: token, data, now };
+  const options = { input: token, data: releaseData(resource), now };
   try {
     const policy = compilePolicy(policyText);
-    const allow = policy.evaluate(QUERY, options);
-    if (allow === true) return { allowed: true, reason: `${QUERY} is true` };
+    const allow = policy.evaluate(RELEASE_QUERY, options);
+    if (allow === true) return { allowed: true, reason: `${RELEASE_QUERY} is true` };
     const got = allow === undefined ? "undefined" : allow === false ? "false" : "a value other than true";
-    const why = shortReason(explainQuery(policy, QUERY, options));
-    return { allowed: false, id: "policy.denied", reason: `policy.denied: ${QUERY} is ${got}${why === undefined ? "" : `: ${why}`}` };
+    const why = shortReason(explainQuery(policy, RELEASE_QUERY, options));
+    return {
+      allowed: false,
+      id: "policy.denied",
+      reason: `policy.denied: ${RELEASE_QUERY} is ${got}${why === undefined ? "" : `: ${why}`}`,
+    };
   } catch (error) {
     const { id, message } = CaiError.from(error);
     return { allowed: false, id, reason: `${id}: ${message}` };
   }
+}
+
+/** @returns what a resource policy finds below `data` (trustee.md §5.6) */
+export function releaseData({ plugin, path, query }: ReleaseRequest["resource"]): JsonObject {
+  return { "resource-path": [plugin, ...path].join("/"), "resource-path-parts": path, plugin, query };
 }

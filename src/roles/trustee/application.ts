@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { bodyContext, encodeErrorAnswer, KBS_PREFIX, KEYLESS_CONTEXT, SIGNATURE_HEADER } from "../../protocol/index.ts";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
@@ -7,10 +8,10 @@ import { errorAnswer } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { bearerOf } from "./rcar-routes.ts";
 import { readRealm } from "./realm.ts";
-import type { Recorder } from "./recorder.ts";
+import type { DecisionFacts, DecisionSubject, Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
 import { isAdminRight } from "./rights.ts";
-import { type Call, mountsOf, type Reply, type Route } from "./route.ts";
+import { type Administrator, type Call, mountsOf, type Reply, type Route } from "./route.ts";
 
 /** How long a body may take to arrive, milliseconds. */
 const BODY_TIMEOUT_MS = 30_000;
@@ -70,12 +71,16 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
         const call = callOf(raw, target, body, context.env.client, parts.clock(), (value) => {
           signing = { context: value };
         });
-        if (isAdminRight(route.right)) {
-          await requireAdmin(parts, route, call, target);
+        // Taken before the handler, which may wipe the body.
+        const about = isAdminRight(route.right) ? adminDecision(route, call) : undefined;
+        let administrator: Administrator | undefined;
+        if (about !== undefined) {
+          administrator = await requireAdmin(parts, about, call, target);
           authorized = true;
         }
-        reply = await route.handle(call);
-        if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
+        reply = await route.handle({ ...call, ...(administrator && { administrator }) });
+        if (about !== undefined && route.method !== "GET")
+          await parts.recorder.record(about, { detail: changeDetail(administrator, reply) });
       } catch (error) {
         reply = errorAnswer(error, route.place, authorized, parts.logger);
       } finally {
@@ -106,20 +111,37 @@ function makeRoom(arriving: Set<AbortController>): void {
   longest.abort();
 }
 
-async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string): Promise<void> {
+async function requireAdmin(parts: ApplicationParts, about: DecisionSubject, call: Call, target: string): Promise<Administrator> {
   const privateConnection = parts.tls || isLoopbackHost(call.client);
   const request = { method: call.method, target, body: call.body };
   try {
-    await parts.administrators.require(bearerOf(call.headers), request, privateConnection, call.now);
+    const { role } = await parts.administrators.require(bearerOf(call.headers), request, privateConnection, call.now);
+    return { role };
   } catch (error) {
-    throw await parts.recorder.deny(error, adminDecision(route, call));
+    throw await parts.recorder.deny(error, about);
   }
 }
 
-function adminDecision(route: Route, call: Call): { time: number; kind: "admin"; subject: string; client: string } {
+/** Rights over what is secret: nothing that is computed from a body is kept, for a short secret could be guessed from it. */
+const SECRET: ReadonlySet<string> = new Set(["resource.write", "key.write"]);
+
+function adminDecision(route: Route, call: Call): DecisionSubject {
   // The route's pattern where the path was not yet judged: a record must not be something that a stranger fills at will.
   const subject = call.path.length <= 512 ? call.path : route.path;
-  return { time: call.now, kind: "admin", subject: `${call.method} ${subject}`, client: call.client };
+  const digest = call.body.length > 0 && !SECRET.has(route.right) ? createHash("sha256").update(call.body).digest("hex") : undefined;
+  return {
+    time: call.now,
+    kind: "admin",
+    subject: `${call.method} ${subject}`,
+    client: call.client,
+    request: call.requestId,
+    ...(call.realm !== "" && { realm: call.realm }),
+    ...(digest !== undefined && { digest }),
+  };
+}
+
+function changeDetail(administrator: Administrator | undefined, { change }: Reply): NonNullable<DecisionFacts["detail"]> {
+  return { ...(administrator && { administrator }), ...(change && { change }) };
 }
 
 function callOf(

@@ -16,10 +16,11 @@ import type { Claims } from "../../tee/index.ts";
 import type { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { type MintedClaims, signToken } from "./attestation-token.ts";
 import { checkClock } from "./clock.ts";
+import { gradesDetail } from "./decision-detail.ts";
 import { gradeEvidence } from "./grading.ts";
 import type { Handshakes, RcarHandshake } from "./handshake.ts";
 import type { TrusteeKeys } from "./identity.ts";
-import type { Recorder } from "./recorder.ts";
+import type { DecisionDraft, DecisionSubject, Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
 import { ROOT_REALM, type Store } from "./store/index.ts";
 import { isCpuPlatform } from "./tee-class.ts";
@@ -46,6 +47,8 @@ export interface AttestCall {
   readonly client: string;
   /** seconds since 1970 */
   readonly now: number;
+  /** what else a record says of the request */
+  readonly about?: Pick<DecisionSubject, "request" | "unverified">;
 }
 
 export interface AttestedSession {
@@ -72,22 +75,20 @@ export async function attest(parts: AttestationParts, call: AttestCall): Promise
     throw new CaiError("kbs.session-used", "the session was attested with another body", { hint: "Start again with auth." });
   }
   const message = await readMessage(parts, call, sessionId);
-  const record = { time: now, kind: "attest" as const, digest: digest.toString("hex"), client: call.client };
-  let tee: string | undefined;
+  const draft = parts.recorder.begin({ time: now, kind: "attest", digest: digest.toString("hex"), client: call.client, ...call.about });
   try {
     await checkClock(parts.store, now);
     const { handshake, expires } = await parts.handshakes.redeem(message.nonce, sessionId, now);
-    tee = handshake.tee;
-    const claims = await mintClaims(parts, message, handshake, now);
-    const token = signToken(parts.keys.tokens, claims);
-    const { version, hash, tagged } = handshake;
-    const { policy_hash: policyHash, level } = claims.cai;
-    // Recorded first: once the session is there, the same body gets the token.
-    await parts.recorder.record({ ...record, outcome: "allowed", tee, policyHash, level });
+    const { version, hash, tagged, tee } = handshake;
+    draft.note({ tee, detail: { protocol: PROTOCOL_VERSION, fresh: "nonce" } });
+    const claims = await mintClaims(parts, message, handshake, now, draft);
+    // Recorded first: once the session is there, the same body gets the token. The token names the record, so that releases lead to it.
+    const decision = await draft.allow();
+    const token = signToken(parts.keys.tokens, { ...claims, cai: { ...claims.cai, decision } });
     await parts.store.sessions.put(sessionId, { body: digest, token, expires, tagged, version, tee, hash });
     return { token, expires };
   } catch (error) {
-    throw await parts.recorder.deny(error, { ...record, ...(tee !== undefined && { tee }) });
+    throw await draft.deny(error);
   }
 }
 
@@ -143,11 +144,21 @@ function refuseAdditionalEvidence(text: string): void {
   }
 }
 
-async function mintClaims(parts: AttestationParts, message: RcarAttestation, handshake: RcarHandshake, now: number): Promise<MintedClaims> {
+async function mintClaims(
+  parts: AttestationParts,
+  message: RcarAttestation,
+  handshake: RcarHandshake,
+  now: number,
+  draft: DecisionDraft,
+): Promise<MintedClaims> {
   const { evidence, binding } = await verifyRun(parts, message, handshake, now);
   const policy = await parts.policy.get();
-  const references = referencesInForce(await parts.store.references.all(ROOT_REALM), now);
+  const kept = await parts.store.references.all(ROOT_REALM);
+  const references = referencesInForce(kept, now);
+  draft.note({ policyHash: policy.hash, detail: { binding } });
   const { submods, level, hits } = gradeEvidence({ evidence, policy, references, now, floor: ({ claims }) => floorHits(parts, claims) });
+  draft.note({ level, detail: { floor: hits.map(({ id }) => id) } });
+  draft.note({ detail: gradesDetail({ submods, policy, realm: ROOT_REALM, references: kept, now }) });
   return {
     eat_profile: EAR_PROFILE,
     iat: now,

@@ -6,6 +6,7 @@ import type { Reply } from "./route.ts";
 
 /** Statuses of errors that only `cai` knows, where the protocol's table has no row of its own. */
 const STATUSES: Partial<Record<ErrorId, number>> = {
+  "kbs.decision-missing": 404,
   "kbs.policy-missing": 404,
   "kbs.policy-protected": 409,
   "kbs.reference-missing": 404,

@@ -14,6 +14,9 @@ export class ReleaseGrant {
   readonly binding: "tagged" | "plain" | "none";
   readonly level: string;
   readonly policyHash: string;
+  readonly protocol: string;
+  /** the public id of the attestation's decision */
+  readonly decision: string | undefined;
   readonly #floor: readonly ErrorId[];
 
   private constructor(teeKey: TeeKey, claims: JsonObject, cai: NonNullable<EarClaims["cai"]>, floor: readonly ErrorId[]) {
@@ -22,6 +25,8 @@ export class ReleaseGrant {
     this.binding = cai.binding;
     this.level = cai.level;
     this.policyHash = cai.policy_hash;
+    this.protocol = cai.protocol;
+    this.decision = cai.decision;
     this.#floor = floor;
   }
 

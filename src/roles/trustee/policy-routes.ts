@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { decodeBase64Tolerant } from "../../crypto/index.ts";
-import { compilePolicy } from "../../policy/index.ts";
+import { compilePolicy, policyHash } from "../../policy/index.ts";
 import { KBS_PREFIX } from "../../protocol/index.ts";
-import { CaiError } from "../../system/index.ts";
+import { CaiError, type JsonObject } from "../../system/index.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
 import { DEFAULT_BODY, NO_BODY, type Route, restOf } from "./route.ts";
@@ -29,8 +29,10 @@ export function policyRoutes(store: Store): Route[] {
       path: `${KBS_PREFIX}/resource-policy`,
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
-        await store.policies.put(realm, "resource", POLICY_IN_FORCE, policyText(parseJsonBody(resourcePolicyBody, body).policy));
-        return {};
+        const text = policyText(parseJsonBody(resourcePolicyBody, body).policy);
+        const before = await store.policies.get(realm, "resource", POLICY_IN_FORCE);
+        await store.policies.put(realm, "resource", POLICY_IN_FORCE, text);
+        return { change: policyChange("resource", POLICY_IN_FORCE, before, text) };
       },
     },
     {
@@ -50,12 +52,13 @@ export function policyRoutes(store: Store): Route[] {
         const { policy_id, policy } = parseJsonBody(attestationPolicyBody, body);
         const id = policyId(policy_id);
         const text = policyText(policy);
-        const ids = (await store.policies.list(realm, "attestation")).map((each) => each.id);
-        if (ids.length >= MAX_POLICIES && !ids.includes(id)) {
+        const policies = await store.policies.list(realm, "attestation");
+        const before = policies.find((each) => each.id === id)?.text;
+        if (policies.length >= MAX_POLICIES && before === undefined) {
           throw new CaiError("kbs.request-too-large", `there are ${MAX_POLICIES} attestation policies already`);
         }
         await store.policies.put(realm, "attestation", id, text);
-        return {};
+        return { change: policyChange("attestation", id, before, text) };
       },
     },
     {
@@ -74,8 +77,9 @@ export function policyRoutes(store: Store): Route[] {
       async handle({ path, realm }) {
         const id = policyId(restOf(path, one));
         if (id === POLICY_IN_FORCE) throw new CaiError("kbs.policy-protected", `policy ${id} is the one in force`);
+        const before = await store.policies.get(realm, "attestation", id);
         if (!(await store.policies.delete(realm, "attestation", id))) throw missing(id);
-        return {};
+        return { change: policyChange("attestation", id, before, undefined) };
       },
     },
     {
@@ -90,6 +94,12 @@ export function policyRoutes(store: Store): Route[] {
       },
     },
   ];
+}
+
+/** What a record says of a change: the digests of the texts before and after, in hex as tokens have them. */
+function policyChange(kind: string, id: string, before: string | undefined, after: string | undefined): JsonObject {
+  const hash = (text: string | undefined) => (text === undefined ? null : policyHash(text));
+  return { policy: kind, id, before: hash(before), after: hash(after) };
 }
 
 /** Ids never reach a file system here, but they stand in tokens and lists. */

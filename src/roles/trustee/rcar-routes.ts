@@ -5,6 +5,7 @@ import { Gate } from "./gate.ts";
 import { type ReleaseParts, release } from "./release.ts";
 import { type Call, DEFAULT_BODY, NO_BODY, type Route, restOf, SMALL_BODY } from "./route.ts";
 import { sessionCookie, sessionIdOf } from "./session-cookie.ts";
+import { unverifiedFacts } from "./unverified.ts";
 
 /**
  * Attests under way at a time: those that wait for a thread, those that are verified, and those that wait for a source of collateral, of which there
@@ -36,9 +37,10 @@ export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
       bodyLimit: DEFAULT_BODY,
       place: "attest",
       signed: true,
-      async handle({ body, headers, client, now }) {
+      async handle(call) {
+        const { body, headers, client, now } = call;
         const sessionId = sessionIdOf(headers.get("cookie"));
-        const { token, expires } = await gate.run(() => attest(parts, { body, sessionId, client, now }));
+        const { token, expires } = await gate.run(() => attest(parts, { body, sessionId, client, now, about: aboutOf(call) }));
         return {
           body: encodeTokenReply(token),
           headers: sessionId === undefined ? {} : { "set-cookie": sessionCookie(sessionId, expires) },
@@ -57,10 +59,16 @@ export function rcarRoutes(parts: AttestationParts & ReleaseParts): Route[] {
         const token = await tokenOf(parts, call);
         const onGrant = ({ teeKey }: { teeKey: Parameters<typeof keyContext>[0] }) => call.setContext(keyContext(teeKey));
         const query = Object.fromEntries(call.query);
-        return { body: await release(parts, { path, query, token, client: call.client, now: call.now, onGrant }) };
+        const { client, now } = call;
+        return { body: await release(parts, { path, query, token, client, now, about: aboutOf(call), onGrant }) };
       },
     },
   ];
+}
+
+/** What records say of a request besides who sent it and when. */
+function aboutOf({ requestId, headers }: Call): { request: string | undefined; unverified: Readonly<Record<string, string>> | undefined } {
+  return { request: requestId, unverified: unverifiedFacts(headers) };
 }
 
 /** Where a token is looked for, in this order: the session, the header `Attestation`, `Authorization: Bearer` (trustee.md §1.10). */

@@ -7,6 +7,8 @@ import type { ReferenceValue, Store } from "./store/index.ts";
 const MESSAGE_BODY = 512 * 1024;
 /** Reference values are kept in memory, so there are only so many. */
 const MAX_REFERENCES = 10_000;
+/** Names of one message that a record lists. */
+const MAX_NAMED = 64;
 
 /**
  * Reference values, by the routes of both upstream families (trustee.md §1.2, §7): `rvps/register` adds to lists and never shrinks them,
@@ -27,7 +29,7 @@ export function referenceRoutes(store: Store): Route[] {
       async handle({ body, realm, now }) {
         const values = parseReferenceMessage(unwrapRegisterBody(text(body)), now);
         await put(store, realm, (before) => values.map((value) => mergeReference(before.get(value.name), value)));
-        return {};
+        return { change: { added: namesOf(values) } };
       },
     },
     {
@@ -38,7 +40,7 @@ export function referenceRoutes(store: Store): Route[] {
       async handle({ body, realm, now }) {
         const values = parseReferenceMessage(text(body), now);
         await put(store, realm, () => values);
-        return {};
+        return { change: { replaced: namesOf(values) } };
       },
     },
     {
@@ -68,10 +70,15 @@ export function referenceRoutes(store: Store): Route[] {
       async handle({ path, realm }) {
         const name = nameOf(path, remove);
         if (!(await store.references.delete(realm, name))) throw missing(name);
-        return {};
+        return { change: { removed: name } };
       },
     },
   ];
+}
+
+/** The names that a record lists; its digest covers all of the message. */
+function namesOf(values: readonly ReferenceValue[]): string[] {
+  return values.slice(0, MAX_NAMED).map(({ name }) => name);
 }
 
 type Values = ReadonlyMap<string, ReferenceValue>;

@@ -5,10 +5,11 @@ import { formatResourcePath, formatResourceUri, type ResourcePath } from "../../
 import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { checkClock } from "./clock.ts";
+import { releaseDetail } from "./decision-detail.ts";
 import { ReleaseGrant } from "./grant.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
-import type { Recorder } from "./recorder.ts";
+import type { DecisionDraft, DecisionFacts, DecisionSubject, Recorder } from "./recorder.ts";
 import { ROOT_REALM, type Store } from "./store/index.ts";
 
 const PLUGIN = "resource";
@@ -30,6 +31,8 @@ export interface ReleaseCall {
   readonly client: string;
   /** seconds since 1970 */
   readonly now: number;
+  /** what else a record says of the request */
+  readonly about?: Pick<DecisionSubject, "request" | "unverified">;
   /** told as soon as it is known for whom the answer is, also where it will be a refusal */
   readonly onGrant: (grant: ReleaseGrant) => void;
 }
@@ -44,20 +47,26 @@ export interface ReleaseCall {
 export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<string> {
   const { path, token, now, client } = call;
   const digest = createHash("sha256").update(token).digest("hex");
-  const record = { time: now, kind: "release" as const, subject: formatResourcePath(path), digest, client };
-  let judged: { level: string; policyHash: string } | undefined;
+  const draft = parts.recorder.begin({ time: now, kind: "release", subject: formatResourcePath(path), digest, client, ...call.about });
   try {
     const grant = await openGrant(parts, token, now);
     call.onGrant(grant);
-    judged = { level: grant.level, policyHash: grant.policyHash };
+    draft.note(grantFacts(parts, grant));
     grant.requireFloor();
-    await requirePolicy(parts, call, grant);
+    await requirePolicy(parts, call, grant, draft);
     const answer = await sealResource(parts, path, grant);
-    await parts.recorder.record({ ...record, ...judged, outcome: "allowed" });
+    await draft.allow();
     return answer;
   } catch (error) {
-    throw await parts.recorder.deny(error, { ...record, ...judged });
+    throw await draft.deny(error);
   }
+}
+
+/** What the token says of the attestation that it came from. A second address beside that of the release may mean that it was stolen (security.md I20). */
+function grantFacts({ recorder }: ReleaseParts, { level, policyHash, binding, protocol, decision }: ReleaseGrant): DecisionFacts {
+  const client = decision === undefined ? undefined : recorder.clientOf(decision);
+  const attestation = decision === undefined ? {} : { attestation: { decision, ...(client !== undefined && { client }) } };
+  return { attested: true, level, policyHash, detail: { binding, protocol, fresh: "nonce", ...attestation } };
 }
 
 async function openGrant({ store, keys, policy }: ReleaseParts, token: string, now: number): Promise<ReleaseGrant> {
@@ -66,11 +75,18 @@ async function openGrant({ store, keys, policy }: ReleaseParts, token: string, n
   return ReleaseGrant.open(keys.tokens, token, { tid: keys.tid, world: store.world, policyId: id, policyHash: hash, now });
 }
 
-async function requirePolicy({ store }: ReleaseParts, { path, query, now }: ReleaseCall, grant: ReleaseGrant): Promise<void> {
+async function requirePolicy(
+  { store }: ReleaseParts,
+  { path, query, now }: ReleaseCall,
+  grant: ReleaseGrant,
+  draft: DecisionDraft,
+): Promise<void> {
   const policyText = await store.policies.get(ROOT_REALM, "resource", POLICY_IN_FORCE);
   if (policyText === undefined) throw new CaiError("kbs.policy-denied", "there is no resource policy");
   const resource = { plugin: PLUGIN, path: [path.repository, path.type, path.tag], query };
-  const decision = decideRelease({ policyText, token: grant.claims, resource, now });
+  const request = { policyText, token: grant.claims, resource, now };
+  const decision = decideRelease(request);
+  draft.note({ detail: releaseDetail(request, ROOT_REALM) });
   if (!decision.allowed) throw new CaiError("kbs.policy-denied", `the resource policy does not allow it: ${decision.reason}`);
 }
 

@@ -30,9 +30,11 @@ export function resourceRoutes(store: Store): Route[] {
       path: resource,
       bodyLimit: DEFAULT_BODY,
       async handle({ path, body }) {
-        await store.resources.putAll([{ path: pathOf(restOf(path, resource)), value: body }], true);
+        const name = pathOf(restOf(path, resource));
+        const { length: size } = body;
+        await store.resources.putAll([{ path: name, value: body }], true);
         body.fill(0);
-        return { type: "text/xml" };
+        return { type: "text/xml", change: { resources: [{ path: name, size }] } };
       },
     },
     {
@@ -43,7 +45,7 @@ export function resourceRoutes(store: Store): Route[] {
       async handle({ path }) {
         const name = pathOf(restOf(path, resource));
         if (!(await store.resources.delete(name))) throw new CaiError("kbs.resource-missing", `there is no resource ${name}`);
-        return { type: "text/xml" };
+        return { type: "text/xml", change: { removed: name } };
       },
     },
     {
@@ -65,7 +67,7 @@ export function resourceRoutes(store: Store): Route[] {
         const { resources, replace } = parseBatch(body);
         await store.resources.putAll(resources, replace);
         for (const { value } of resources) value.fill(0);
-        return {};
+        return { change: { resources: resources.map((entry) => ({ path: entry.path, size: entry.value.length })), replace } };
       },
     },
   ];

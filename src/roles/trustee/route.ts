@@ -1,5 +1,5 @@
 import { type ErrorPlace, KBS_PREFIX } from "../../protocol/index.ts";
-import { CaiError } from "../../system/index.ts";
+import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { AdminRight } from "./rights.ts";
 
 /** A request after its route is known, its body read and its right checked. */
@@ -14,10 +14,20 @@ export interface Call {
   readonly realm: string;
   /** the address of whoever connected */
   readonly client: string;
+  /** names the request in logs and records */
+  readonly requestId?: string;
+  /** who administers, once the token of a route with an administrator's right was accepted */
+  readonly administrator?: Administrator;
   /** seconds since 1970 */
   readonly now: number;
   /** says for whom a GET is answered, once that is known; the answer's signature covers it (security.md §3.4) */
   setContext(context: Uint8Array): void;
+}
+
+/** Who administers, as records name them. */
+export interface Administrator {
+  readonly role: string;
+  readonly name?: string;
 }
 
 export interface Reply {
@@ -27,6 +37,8 @@ export interface Reply {
   /** default: `application/json` where there is a body */
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** what an administrator changed, for the record: names, digests and sizes, never a secret or anything that tells one (security.md I27) */
+  readonly change?: JsonObject;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { CollateralCache } from "../../tee/tdx/index.ts";
 import type { AttestationParts } from "./attestation.ts";
 import { collateralRoutes } from "./collateral-routes.ts";
+import { decisionRoutes } from "./decision-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { rcarRoutes } from "./rcar-routes.ts";
 import { referenceRoutes } from "./reference-routes.ts";
@@ -18,5 +19,6 @@ export function routerTable(parts: AttestationParts & ReleaseParts & { readonly 
     ...policyRoutes(parts.store),
     ...referenceRoutes(parts.store),
     ...collateralRoutes(parts.collateral),
+    ...decisionRoutes(parts.store),
   ];
 }

@@ -18,6 +18,7 @@ import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
 import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
 import { lockData, openStore, type Store, storeExists, type World } from "./store/index.ts";
+import { switchesInForce } from "./switches.ts";
 
 /** How often expired rows are removed, milliseconds. */
 const PRUNE_EVERY_MS = 1000;
@@ -71,7 +72,7 @@ export async function createTrustee({
       waiting: MAX_ATTESTS,
     });
     const { verifiers } = pool;
-    const recorder = new Recorder(store, logger);
+    const recorder = new Recorder(store, logger, switchesInForce(settings));
     const routes = routerTable({
       store,
       keys,
@@ -89,7 +90,7 @@ export async function createTrustee({
       collateral.close();
       pool.stop();
     };
-    return running(store, keys.tid, () => listen(settings, application), { logger, clock, halt, release: () => lock.release() });
+    return running(store, keys.tid, () => listen(settings, application), { logger, clock, recorder, halt, release: () => lock.release() });
   } catch (error) {
     await store?.close();
     lock.release();
@@ -101,7 +102,13 @@ function running(
   store: Store,
   tid: string,
   open: () => ReturnType<typeof listen>,
-  { logger, clock, halt, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { halt: () => void; release: () => void },
+  {
+    logger,
+    clock,
+    recorder,
+    halt,
+    release,
+  }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { recorder: Recorder; halt: () => void; release: () => void },
 ): Trustee {
   let server: ReturnType<typeof listen> | undefined;
   let pruning: ReturnType<typeof setInterval> | undefined;
@@ -111,6 +118,7 @@ function running(
     // What is fetched beside requests would find no store to keep it in, and a verification none to record its end in.
     if (server === undefined) halt();
     else await server.drain(halt);
+    await recorder.settle(clock(), true).catch((error) => logger.error("record failed", { error: CaiError.from(error).id }));
     await store.close();
     release();
   };
@@ -120,7 +128,8 @@ function running(
     async start() {
       server = open();
       pruning = setInterval(() => {
-        forgetExpired(store, clock()).catch((error) => logger.error("pruning failed", { error: CaiError.from(error).id }));
+        const tidied = Promise.all([forgetExpired(store, clock()), recorder.settle(clock())]);
+        tidied.catch((error) => logger.error("pruning failed", { error: CaiError.from(error).id }));
       }, PRUNE_EVERY_MS);
       logger.info("trustee listens", { url: server.url, world: store.world, tid: `tid:${tid}` });
       return { url: server.url };

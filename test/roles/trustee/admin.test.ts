@@ -40,6 +40,8 @@ const CALLS: [method: string, path: string, body: string][] = [
   ["POST", "cai/collateral", platform.bundle()],
   ["GET", "cai/collateral", ""],
   ["GET", "cai/collateral/export", ""],
+  ["GET", "cai/decisions", ""],
+  ["GET", "cai/decisions/1", ""],
 ];
 
 function bare(method: string, path: string, body: string, headers: Record<string, string> = {}): Promise<Response> {

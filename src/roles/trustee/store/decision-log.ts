@@ -79,12 +79,14 @@ export class DecisionLog implements Decisions {
     return row === null ? undefined : recordOf(row, this.#idKey);
   }
 
-  async list({ before, limit, realm, kind, outcome }: DecisionQuery): Promise<DecisionRecord[]> {
+  async list({ before, limit, realm, kind, outcome, since, until }: DecisionQuery): Promise<DecisionRecord[]> {
     const wanted = [
       ["number < ?", before],
       ["coalesce(realm, '') = ?", realm],
       ["kind = ?", kind],
       ["outcome = ?", outcome],
+      ["time >= ?", since],
+      ["time < ?", until],
     ].filter((pair): pair is [string, string | number] => pair[1] !== undefined);
     const where = wanted.length === 0 ? "" : `WHERE ${wanted.map(([text]) => text).join(" AND ")}`;
     const rows = this.#database.query<Row, (string | number)[]>(`SELECT ${COLUMNS} FROM decisions ${where} ORDER BY number DESC LIMIT ?`);
