@@ -20,6 +20,8 @@ export interface Grounds {
   readonly explanations: readonly Explanation[];
   /** true where the policy read something that records do not keep: the explanations then show no values */
   readonly withheld: boolean;
+  /** false where a query has no explanation: it could not be explained within the policy's budget, or evaluating took too long to do it again */
+  readonly explained: boolean;
 }
 
 /** What a policy is given. */
@@ -46,6 +48,8 @@ interface Kept {
 
 /** Reasons of one explanation. What holds is cut back afterwards, and has to reach its last statement first. */
 const REASONS = 250;
+/** Milliseconds of an evaluation after which nothing is explained: whoever waits for the decision would wait as long again, several times. */
+const SLOW = 100;
 const KEPT = 16;
 const kept = new WeakMap<Policy, Map<string, Kept[]>>();
 /** Built-ins whose answers depend on more than documents. */
@@ -99,7 +103,7 @@ function groundsOf(question: Question): Grounds {
   const evaluated = new Tracking(question.given);
   const { grounds, explained } = found(policy, question, evaluated);
   const isSteady = !UNSTEADY.test(question.policyText);
-  if (isSteady && evaluated.complete && explained.every(({ complete }) => complete)) {
+  if (isSteady && grounds.explained && evaluated.complete && explained.every(({ complete }) => complete)) {
     list.unshift({ evaluated: evaluated.reads, explained: explained.flatMap(({ reads }) => reads), grounds });
     if (list.length > KEPT) list.pop();
   }
@@ -112,28 +116,34 @@ function found(
   evaluated: Tracking<Given>,
 ): { grounds: Grounds; explained: readonly Tracking<Given>[] } {
   const { given, now, queries } = question;
+  const start = performance.now();
   const answers = evaluate(policy, queries, optionsOf(evaluated.document, now));
+  const isSlow = performance.now() - start > SLOW;
   const withheld = readNotKept(evaluated.reads);
   // Nothing of it was read, so the explanation is the same, and what it shows beside what was read is safe to keep.
   const shown = withheld ? given : redacted(given);
   const explained: Tracking<Given>[] = [];
   const failed: ConsultedReference[] = [];
   const references = referencesIn(given);
-  const explanations = question.choose(answers).map(({ query, holds }) => {
+  const chosen = question.choose(answers);
+  const explanations = (isSlow ? [] : chosen).flatMap(({ query, holds }) => {
     const tracking = new Tracking(shown);
     explained.push(tracking);
-    const explanation = explainQuery(policy, query, { ...optionsOf(tracking.document, now), reasons: REASONS });
+    const explanation = attempt(() => explainQuery(policy, query, { ...optionsOf(tracking.document, now), reasons: REASONS }));
+    if (explanation === undefined) return [];
     if (!holds) {
       const own = new Tracking(given);
       evaluate(policy, [query], optionsOf(own.document, now));
       failed.push(...consultedReferences(own.reads, references));
     }
     const part = holds ? pruned(explanation) : explanation;
-    return withheld ? withoutValues(part) : part;
+    return [withheld ? withoutValues(part) : part];
   });
   const { claims, more } = claimsRead(evaluated.reads);
   const consulted = markFailed(consultedReferences(evaluated.reads, references), failed);
-  return { grounds: { claims, moreClaims: more, references: consulted, explanations, withheld }, explained };
+  const isWhole = explanations.length === chosen.length;
+  const grounds = { claims, moreClaims: more, references: consulted, explanations, withheld, explained: isWhole };
+  return { grounds, explained };
 }
 
 function referencesIn({ data: { reference } }: Given): JsonObject {
@@ -152,9 +162,14 @@ function optionsOf({ input, data }: Given, now: number | undefined): EvaluateOpt
 
 /** What a policy reads before it ends with an error is what it read. */
 function evaluate(policy: Policy, queries: readonly string[], options: EvaluateOptions): readonly (JsonValue | undefined)[] {
+  return attempt(() => policy.evaluateEach(queries, options)) ?? [];
+}
+
+/** The decision has been made, without any of this; what goes wrong here is missing in the record, and changes nothing else. */
+function attempt<T>(work: () => T): T | undefined {
   try {
-    return policy.evaluateEach(queries, options);
+    return work();
   } catch {
-    return [];
+    return undefined;
   }
 }

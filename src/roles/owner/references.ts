@@ -23,8 +23,8 @@ export async function setReferences(admin: TrusteeAdmin, values: Readonly<Record
   await admin.call({ method: "POST", path: "reference-value", body: JSON.stringify({ version: "0.1.0", type: "sample", payload }) });
 }
 
-/** @returns the reference values that policies see */
-export async function listReferences(admin: TrusteeAdmin): Promise<Record<string, JsonValue>> {
-  const answer = await admin.call({ method: "GET", path: "rvps/query" });
+/** @returns the reference values that policies see. @param realm  that of a realm's own policies; default: the root's */
+export async function listReferences(admin: TrusteeAdmin, realm = ""): Promise<Record<string, JsonValue>> {
+  const answer = await admin.call({ method: "GET", path: realm === "" ? "rvps/query" : `rvps/query?realm=${encodeURIComponent(realm)}` });
   return parseReferences(new TextDecoder().decode(answer), "the trustee's answer");
 }

@@ -8,7 +8,7 @@ import { errorAnswer } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { bearerOf } from "./rcar-routes.ts";
 import { readRealm } from "./realm.ts";
-import type { DecisionFacts, DecisionSubject, Recorder } from "./recorder.ts";
+import type { DecisionSubject, Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
 import { isAdminRight } from "./rights.ts";
 import { type Administrator, type Call, mountsOf, type Reply, type Route } from "./route.ts";
@@ -79,8 +79,7 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
           authorized = true;
         }
         reply = await route.handle({ ...call, ...(administrator && { administrator }) });
-        if (about !== undefined && route.method !== "GET")
-          await parts.recorder.record(about, { detail: changeDetail(administrator, reply) });
+        if (about !== undefined && route.method !== "GET") await recordChange(parts.recorder, about, administrator, reply);
       } catch (error) {
         reply = errorAnswer(error, route.place, authorized, parts.logger);
       } finally {
@@ -140,8 +139,15 @@ function adminDecision(route: Route, call: Call): DecisionSubject {
   };
 }
 
-function changeDetail(administrator: Administrator | undefined, { change }: Reply): NonNullable<DecisionFacts["detail"]> {
-  return { ...(administrator && { administrator }), ...(change && { change }) };
+async function recordChange(
+  recorder: Recorder,
+  about: DecisionSubject,
+  administrator: Administrator | undefined,
+  { change }: Reply,
+): Promise<void> {
+  const draft = recorder.begin(about);
+  draft.note({ detail: { ...(administrator && { administrator }), ...(change && { change }) } });
+  await draft.allow();
 }
 
 function callOf(

@@ -113,6 +113,7 @@ function groundsDetail(
       grounds.explanations.map((explanation) => ({ policy, ...(submodule !== undefined && { submodule }), ...recorded(explanation) })),
     ),
     ...(all.some(({ grounds }) => grounds.withheld) && { values_withheld: true as const }),
+    ...(all.some(({ grounds }) => !grounds.explained) && { cut: [`explanations of the ${policy} policy`] }),
   };
 }
 

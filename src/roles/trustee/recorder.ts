@@ -36,7 +36,7 @@ const SUPPRESSION_WINDOW = 60_000;
 const MAX_SUPPRESSED_IDS = 64;
 /** Attestations whose client is remembered, so that a release names it without looking for that record. */
 const MAX_CLIENTS = 10_000;
-const LISTS = ["policies", "claims", "references", "explanations"] as const;
+const LISTS = ["policies", "claims", "references", "explanations", "cut"] as const;
 
 /** Denials that are counted and not recorded one by one. */
 interface Suppression {
@@ -96,7 +96,7 @@ export class Recorder {
         if (detail !== undefined) parts = joined(parts, detail);
       },
       allow: async () => {
-        const id = await this.#record({ ...decision(), outcome: "allowed" }, request);
+        const id = await this.record({ ...decision(), outcome: "allowed" }, undefined, request);
         if (subject.kind === "attest") this.#remember(id, subject.client);
         return id;
       },
@@ -104,25 +104,35 @@ export class Recorder {
         const error = CaiError.from(cause);
         const denied = { ...columns, ...known, outcome: "denied" as const, error: error.id };
         const isRecorded = this.#budget.take(subject.client, attested);
-        const record = () => this.#record({ ...denied, detail: decision({ reason: reasonOf(error) }).detail }, request, error.message);
-        decisionIds.set(error, await (isRecorded ? record() : this.#count(denied)));
+        const { detail } = decision({ reason: reasonOf(error) });
+        decisionIds.set(error, await (isRecorded ? this.record({ ...denied, detail }, error.message, request) : this.#count(denied)));
         return error;
       },
     };
   }
 
-  /** Records what was allowed, where nothing more is to be said of it. @returns the decision's public id */
-  async record(subject: DecisionSubject, facts: DecisionFacts = {}): Promise<string> {
-    const draft = this.begin(subject);
-    draft.note(facts);
-    return draft.allow();
+  /** A denial of which nothing more is known than its subject: see {@link begin}. @returns the error to throw */
+  async deny(cause: unknown, subject: DecisionSubject): Promise<CaiError> {
+    return this.begin(subject).deny(cause);
   }
 
-  /** Records a denial, where nothing more is to be said of it. @returns the error to throw; it remembers the decision's public id */
-  async deny(cause: unknown, subject: DecisionSubject, facts: DecisionFacts = {}): Promise<CaiError> {
-    const draft = this.begin(subject);
-    draft.note(facts);
-    return draft.deny(cause);
+  /**
+   * Writes one record and its line in the log; see {@link begin} for those that have more to say.
+   *
+   * @param reason   for the log only: what the operator needs to know and a peer must not
+   * @param request  the id of the request
+   * @returns the decision's public id
+   */
+  async record(decision: Decision, reason?: string, request?: string): Promise<string> {
+    const { number, id } = await this.#store.decisions.append(decision);
+    const { kind, outcome, tee, subject, error, policyHash, level, client, realm } = decision;
+    const policy = policyHash?.slice(0, 16);
+    // Not by its name `level`: a line has a level of its own, which an alarm may look for.
+    const named = { outcome, decision: id, number, request, realm, tee, subject, error, policy };
+    const fields = { ...named, assurance: level, client, reason };
+    if (outcome === "allowed") this.#logger.info(kind, fields);
+    else this.#logger.warn(kind, fields);
+    return id;
   }
 
   /** @returns the address that asked for an attestation; undefined where that was recorded by another process, or long ago */
@@ -143,19 +153,7 @@ export class Recorder {
     const total = [...suppression.counts.values()].reduce((sum, count) => sum + count, 0);
     const detail = boundDetail({ v: 1, suppressed: Object.fromEntries(suppression.counts) });
     const subject = `${total} denials that have no record of their own, counted since decision ${await suppression.marker}`;
-    await this.#record({ time: now, kind: "admin", outcome: "denied", error: "kbs.busy", subject, detail });
-  }
-
-  async #record(decision: Decision, request?: string, reason?: string): Promise<string> {
-    const { number, id } = await this.#store.decisions.append(decision);
-    const { kind, outcome, tee, subject, error, policyHash, level, client, realm } = decision;
-    const policy = policyHash?.slice(0, 16);
-    // Not by its name `level`: a line has a level of its own, which an alarm may look for.
-    const named = { outcome, decision: id, number, request, realm, tee, subject, error, policy };
-    const fields = { ...named, assurance: level, client, reason };
-    if (outcome === "allowed") this.#logger.info(kind, fields);
-    else this.#logger.warn(kind, fields);
-    return id;
+    await this.record({ time: now, kind: "admin", outcome: "denied", error: "trustee.denials-counted", subject, detail });
   }
 
   #count({ time, kind, error }: Pick<Decision, "time" | "kind"> & { readonly error: CaiError["id"] }): Promise<string> {
@@ -169,7 +167,7 @@ export class Recorder {
   async #mark(time: number, kind: Decision["kind"]): Promise<string> {
     const subject = "too many denials: from here on they are counted, and have no record of their own";
     try {
-      return await this.#record({ time, kind, outcome: "denied", error: "kbs.busy", subject, detail: boundDetail({ v: 1 }) });
+      return await this.record({ time, kind, outcome: "denied", error: "trustee.denials-counted", subject, detail: boundDetail({ v: 1 }) });
     } catch (error) {
       this.#suppression = undefined;
       throw error;

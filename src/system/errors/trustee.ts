@@ -47,4 +47,9 @@ export const trusteeErrors = {
     cause: "The trustee's clock is behind its own last record, so nothing can be called current.",
     remedy: "Set the clock; releases go on when it is right.",
   },
+  "trustee.denials-counted": {
+    exit: 3,
+    cause: "More requests were denied than have a record each; from some time on they were only counted.",
+    remedy: "See in the log and by `cai decisions ls` which clients ask so often, and limit them in front of the trustee.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;
