@@ -34,7 +34,8 @@ export {
   parsePolicyJson,
   policyText,
 } from "./rego/index.ts";
-export { decideRelease, type ReleaseDecision, type ReleaseRequest } from "./release.ts";
+export { decideRelease, type ReleaseDecision } from "./release.ts";
+export type { ReleaseRequest } from "./release-request.ts";
 export { type TemplateName, templates } from "./templates.ts";
 export { type PolicyUnit, policyUnits, runTests, type TestOptions, type TestReport, type TestResult } from "./testing/index.ts";
 export { statusOf, TRUST_CLAIMS, type TrustClaim, type TrustStatus, type TrustVector, tierOf } from "./trust-vector.ts";

@@ -1,28 +1,8 @@
-import { CaiError, type ErrorId, type JsonObject } from "../system/index.ts";
-import { explainQuery, shortReason } from "./explain/index.ts";
-import type { FloorHit } from "./floor.ts";
+import { CaiError, type ErrorId } from "../system/index.ts";
+import { shortReason } from "./explain/index.ts";
+import { groundsOfRelease } from "./grounds/index.ts";
 import { compilePolicy } from "./rego/index.ts";
-
-/** What a resource policy is asked. */
-export const RELEASE_QUERY = "data.policy.allow";
-
-/** A question to a resource policy. */
-export interface ReleaseRequest {
-  readonly policyText: string;
-  /** the verified claims of the attestation token; the whole of the policy's `input` */
-  readonly token: JsonObject;
-  readonly resource: {
-    /** for example `resource` */
-    readonly plugin: string;
-    /** parsed segments, for example `["default", "key", "1"]` */
-    readonly path: readonly string[];
-    readonly query: JsonObject;
-  };
-  /** seconds since 1970 */
-  readonly now: number;
-  /** what `floor` finds at this moment: any hit denies, whatever the policy says (I12). Left out where the caller has refused hits itself */
-  readonly floor?: readonly FloorHit[];
-}
+import { RELEASE_QUERY, type ReleaseRequest, releaseData } from "./release-request.ts";
 
 /** The answer: `id` and `reason` say why where it is no. The reason names what the policy expects: it is for the operator, never for the peer. */
 export type ReleaseDecision =
@@ -38,7 +18,8 @@ export type ReleaseDecision =
  *
  * Never throws for what a policy does.
  */
-export function decideRelease({ policyText, token, resource, now, floor = [] }: ReleaseRequest): ReleaseDecision {
+export function decideRelease(request: ReleaseRequest): ReleaseDecision {
+  const { policyText, token, resource, now, floor = [] } = request;
   const [hit] = floor;
   if (hit !== undefined) return { allowed: false, id: hit.id, reason: `${hit.id}: ${hit.message}` };
   const options = { input: token, data: releaseData(resource), now };
@@ -47,7 +28,9 @@ export function decideRelease({ policyText, token, resource, now, floor = [] }: 
     const allow = policy.evaluate(RELEASE_QUERY, options);
     if (allow === true) return { allowed: true, reason: `${RELEASE_QUERY} is true` };
     const got = allow === undefined ? "undefined" : allow === false ? "false" : "a value other than true";
-    const why = shortReason(explainQuery(policy, RELEASE_QUERY, options));
+    // The reason goes to logs, so it is that of the grounds, which leave out what may be secret (I27).
+    const [explanation] = groundsOfRelease(request).explanations;
+    const why = explanation && shortReason(explanation);
     return {
       allowed: false,
       id: "policy.denied",
@@ -57,9 +40,4 @@ export function decideRelease({ policyText, token, resource, now, floor = [] }: 
     const { id, message } = CaiError.from(error);
     return { allowed: false, id, reason: `${id}: ${message}` };
   }
-}
-
-/** @returns what a resource policy finds below `data` (trustee.md §5.6) */
-export function releaseData({ plugin, path, query }: ReleaseRequest["resource"]): JsonObject {
-  return { "resource-path": [plugin, ...path].join("/"), "resource-path-parts": path, plugin, query };
 }

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from "../../system/index.ts";
 import { type AppraisalRequest, CLAIM_QUERIES } from "../appraisal.ts";
 import { type Explanation, explainQuery } from "../explain/index.ts";
 import { compilePolicy, type EvaluateOptions, type Policy } from "../rego/index.ts";
-import { RELEASE_QUERY, type ReleaseRequest, releaseData } from "../release.ts";
+import { RELEASE_QUERY, type ReleaseRequest, releaseData } from "../release-request.ts";
 import { TRUST_CLAIMS, tierOf } from "../trust-vector.ts";
 import { type ClaimRead, claimsRead, isNotKept, readNotKept, redacted } from "./claims.ts";
 import { type ConsultedReference, consultedReferences, markFailed } from "./references.ts";
@@ -50,7 +50,8 @@ interface Kept {
 const REASONS = 250;
 /** Milliseconds of an evaluation after which nothing is explained: whoever waits for the decision would wait as long again, several times. */
 const SLOW = 100;
-const KEPT = 16;
+/** Grounds of one policy that are kept: as many as there are kinds of machines that differ where it looks. */
+const KEPT = 64;
 const kept = new WeakMap<Policy, Map<string, Kept[]>>();
 /** Built-ins whose answers depend on more than documents. */
 const UNSTEADY = /now_ns|\b(?:rand|uuid|jwt|runtime)\b/;
@@ -89,17 +90,25 @@ export function groundsOfRelease({ policyText, token, resource, now }: Omit<Rele
   return groundsOf({ policyText, given, now, queries: [RELEASE_QUERY], choose });
 }
 
+/** Of a policy that does not compile. */
+const NO_GROUNDS: Grounds = { claims: [], moreClaims: 0, references: [], explanations: [], withheld: false, explained: false };
+
 function groundsOf(question: Question): Grounds {
-  const policy = compilePolicy(question.policyText);
+  const policy = attempt(() => compilePolicy(question.policyText));
+  if (policy === undefined) return NO_GROUNDS;
   const byQuery = kept.get(policy) ?? new Map<string, Kept[]>();
   kept.set(policy, byQuery);
   const key = question.queries.join();
   const list = byQuery.get(key) ?? [];
   byQuery.set(key, list);
-  const known = list.find(({ evaluated, explained }) => {
+  const at = list.findIndex(({ evaluated, explained }) => {
     return readsAlike(evaluated, question.given, () => false) && readsAlike(explained, question.given, isNotKept);
   });
-  if (known !== undefined) return known.grounds;
+  if (at >= 0) {
+    const [known] = list.splice(at, 1);
+    list.unshift(known!);
+    return known!.grounds;
+  }
   const evaluated = new Tracking(question.given);
   const { grounds, explained } = found(policy, question, evaluated);
   const isSteady = !UNSTEADY.test(question.policyText);
