@@ -65,6 +65,11 @@ export default defineVerb({
   async run({ positionals: [files], flags, print, signal }) {
     const decision = files.length === 1 ? parseDecisionName(files[0]!) : undefined;
     if (decision !== undefined) {
+      if (flags.input !== undefined || flags.data !== undefined) {
+        throw new CaiError("cli.usage", `${files[0]} is a decision, which has its own input`, {
+          hint: "a file of that name is written as ./NAME",
+        });
+      }
       const report = await explainDecision(decision, flags, signal);
       print(asJson(report), reportText(report, coloursFor(process.stdout, process.env)));
       return;
@@ -93,7 +98,7 @@ async function explainDecision(
   const key = flags["admin-key"];
   if (key === undefined) {
     throw new CaiError("cli.usage", "a decision is explained by its trustee, which needs --admin-key", {
-      hint: "A file of that name is written as ./NAME; cai policy explain --help",
+      hint: "a file of that name is written as ./NAME; cai policy explain --help",
     });
   }
   const admin = await connectAdmin({ ...flags, "admin-key": key }, signal);
