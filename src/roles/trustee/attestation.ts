@@ -70,13 +70,14 @@ export async function attest(parts: AttestationParts, call: AttestCall): Promise
   if (sessionId === undefined) throw new CaiError("kbs.session-unknown", "the request has no session cookie", { hint: "Start with auth." });
   const digest = createHash("sha256").update(body).digest();
   const session = await parts.store.sessions.get(sessionId, now);
-  if (session !== undefined) {
-    if (timingSafeEqual(session.body, digest)) return session;
-    throw new CaiError("kbs.session-used", "the session was attested with another body", { hint: "Start again with auth." });
-  }
-  const message = await readMessage(parts, call, sessionId);
+  if (session !== undefined && timingSafeEqual(session.body, digest)) return session;
   const draft = parts.recorder.begin({ time: now, kind: "attest", digest: digest.toString("hex"), client: call.client, ...call.about });
   try {
+    // Whoever has a victim's cookie, or gave it one, would try this (I3).
+    if (session !== undefined) {
+      throw new CaiError("kbs.session-used", "the session was attested with another body", { hint: "Start again with auth." });
+    }
+    const message = await readMessage(parts, call, sessionId);
     await checkClock(parts.store, now);
     const { handshake, expires } = await parts.handshakes.redeem(message.nonce, sessionId, now);
     const { version, hash, tagged, tee } = handshake;

@@ -22,7 +22,8 @@ const listQuery = z.object({
 
 /**
  * Decision records, for administrators of their realm (security.md I27): a list, newest first, without details; and one record by its number or
- * its public id, with the record of the attestation that its token came from. The root realm covers every path, so its administrators read all.
+ * its public id, with that of the attestation which its token came from, where the caller may read it. The root realm covers every path, so its
+ * administrators read all.
  */
 export function decisionRoutes({ decisions }: Store): Route[] {
   const list = `${KBS_PREFIX}/cai/decisions`;
@@ -51,8 +52,10 @@ export function decisionRoutes({ decisions }: Store): Route[] {
           throw new CaiError("kbs.decision-missing", `there is no decision ${JSON.stringify(text.slice(0, 64))}`);
         }
         const id = attestationOf(decision);
-        const attestation = id === undefined ? undefined : await decisions.get({ id });
-        return { body: JSON.stringify({ decision, ...(attestation && { attestation }) }) };
+        const found = id === undefined ? undefined : await decisions.get({ id });
+        // It says by which of its own realm's policies and reference values the evidence was graded.
+        const attestation = found !== undefined && isOf(found, realm) ? { attestation: found } : {};
+        return { body: JSON.stringify({ decision, ...attestation }) };
       },
     },
   ];
@@ -72,7 +75,7 @@ function isOf({ realm = ROOT_REALM }: DecisionRecord, asked: string): boolean {
   return asked === ROOT_REALM || realm === asked;
 }
 
-/** The attestation belongs to what was released with it: whoever may read the one may read the other. */
+/** The public id of the decision that the token of a release came from. */
 function attestationOf({ detail }: DecisionRecord): string | undefined {
   const attestation = detail?.["attestation"] as { readonly decision?: unknown } | undefined;
   return typeof attestation?.decision === "string" ? attestation.decision : undefined;

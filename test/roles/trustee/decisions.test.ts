@@ -79,6 +79,17 @@ describe("an attestation's record", () => {
     expect(detail).not.toHaveProperty("explanations");
   });
 
+  test("of another body in an attested session, and of no attestation at all, is a denial (I3)", async () => {
+    const { cookie } = await guest.attest();
+    for (const [opened, id] of [
+      [{ ...(await guest.auth()), cookie }, "kbs.session-used"],
+      [await guest.auth(), "kbs.message-malformed"],
+    ] as const) {
+      await guest.attestAnswer(opened, "{");
+      expect(await latest("attest")).toMatchObject({ outcome: "denied", error: id, client: "127.0.0.1" });
+    }
+  });
+
   test("marks what the client says of itself, takes only what is known, and no policy sees it (I18)", async () => {
     const opened = await guest.auth();
     const instance = { instance_id: "i-1", ip: "10.0.0.9\u001b[2J", password: SECRET, image_id: 7 };
