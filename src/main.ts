@@ -124,10 +124,17 @@ const tree: Group = {
         test: { summary: "run the tests of policies in a folder", load: () => import("./roles/owner/commands/policy-test.ts") },
         fmt: { summary: "lay policies out in one style", load: () => import("./roles/owner/commands/policy-fmt.ts") },
         explain: {
-          summary: "say why a query over policies comes out as it does",
+          summary: "say why a query over policies, or a trustee's decision, came out as it did",
           load: () => import("./roles/owner/commands/policy-explain.ts"),
         },
         eval: { summary: "evaluate a query over policies on this machine", load: () => import("./roles/owner/commands/policy-eval.ts") },
+      },
+    },
+    decisions: {
+      summary: "what a trustee decided, and on what grounds (administrators)",
+      members: {
+        ls: { summary: "list decisions, newest first", load: () => import("./roles/owner/commands/decisions-ls.ts") },
+        show: { summary: "show all that was written down of one", load: () => import("./roles/owner/commands/decisions-show.ts") },
       },
     },
     reference: {

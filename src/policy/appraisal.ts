@@ -33,7 +33,8 @@ export interface AppraisalRequest {
 
 /** Each claim by its own rule, never the whole package: a rule that fails and that nothing asks for must not matter. */
 const RULES = TRUST_CLAIMS.map((claim) => claim.replaceAll("-", "_"));
-const QUERIES = ["trust_claims", ...RULES].map((rule) => `data.policy.${rule}`);
+/** The object of all claims first, then each claim in the order of `TRUST_CLAIMS`. */
+export const CLAIM_QUERIES: readonly string[] = ["trust_claims", ...RULES].map((rule) => `data.policy.${rule}`);
 
 /**
  * Grades evidence by an attestation policy (trustee.md §5.2, §5.7): each of the eight rules `data.policy.<claim>`, and the object
@@ -44,7 +45,7 @@ const QUERIES = ["trust_claims", ...RULES].map((rule) => `data.policy.${rule}`);
 export function appraise(request: AppraisalRequest): Appraisal {
   const policy = compilePolicy(request.policyText);
   const references = request.onReference === undefined ? request.references : watched(request.references, request.onReference);
-  const answers = policy.evaluateEach(QUERIES, {
+  const answers = policy.evaluateEach(CLAIM_QUERIES, {
     input: request.evidence,
     data: { reference: references },
     ...(request.now !== undefined && { now: request.now }),

@@ -21,6 +21,7 @@ export { policyExtensions } from "./extensions.ts";
 export { loadFixtures } from "./fixtures/index.ts";
 export { capVector, type FloorFacts, type FloorHit, type Freshness, floor } from "./floor.ts";
 export { formatPolicy } from "./format/index.ts";
+export { type ClaimRead, type ConsultedReference, type Grounds, groundsOfAppraisal, groundsOfRelease } from "./grounds/index.ts";
 export { policyHash } from "./policy-hash.ts";
 export {
   type CompileOptions,
@@ -34,7 +35,8 @@ export {
   parsePolicyJson,
   policyText,
 } from "./rego/index.ts";
-export { decideRelease, type ReleaseDecision, type ReleaseRequest } from "./release.ts";
+export { decideRelease, type ReleaseDecision } from "./release.ts";
+export type { ReleaseRequest } from "./release-request.ts";
 export { type TemplateName, templates } from "./templates.ts";
 export { type PolicyUnit, policyUnits, runTests, type TestOptions, type TestReport, type TestResult } from "./testing/index.ts";
 export { statusOf, TRUST_CLAIMS, type TrustClaim, type TrustStatus, type TrustVector, tierOf } from "./trust-vector.ts";

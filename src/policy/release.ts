@@ -1,29 +1,8 @@
-import { CaiError, type ErrorId, type JsonObject } from "../system/index.ts";
-import { explainQuery, shortReason } from "./explain/index.ts";
-import type { FloorHit } from "./floor.ts";
+import { CaiError, type ErrorId } from "../system/index.ts";
+import { shortReason } from "./explain/index.ts";
+import { groundsOfRelease } from "./grounds/index.ts";
 import { compilePolicy } from "./rego/index.ts";
-
-const QUERY = "data.policy.allow";
-
-/** A question to a resource policy. */
-export interface ReleaseRequest {
-  readonly policyText: string;
-  /** the verified claims of the attestation token; the whole of the policy's `input` */
-  readonly token: JsonObject;
-  readonly resource: {
-    /** for example `resource` */
-    readonly plugin: string;
-    /** parsed segments, for example `["default", "key", "1"]` */
-    readonly path: readonly string[];
-    readonly query: JsonObject;
-    /** how `resource-path` is given: `text` (default) with the plugin in front, or `segments` without it, as policies of the CoCo family read it */
-    readonly pathAs?: "text" | "segments";
-  };
-  /** seconds since 1970 */
-  readonly now: number;
-  /** what `floor` finds at this moment: any hit denies, whatever the policy says (I12). Left out where the caller has refused hits itself */
-  readonly floor?: readonly FloorHit[];
-}
+import { RELEASE_QUERY, type ReleaseRequest, releaseData } from "./release-request.ts";
 
 /** The answer: `id` and `reason` say why where it is no. The reason names what the policy expects: it is for the operator, never for the peer. */
 export type ReleaseDecision =
@@ -39,23 +18,24 @@ export type ReleaseDecision =
  *
  * Never throws for what a policy does.
  */
-export function decideRelease({ policyText, token, resource, now, floor = [] }: ReleaseRequest): ReleaseDecision {
+export function decideRelease(request: ReleaseRequest): ReleaseDecision {
+  const { policyText, token, resource, now, floor = [] } = request;
   const [hit] = floor;
   if (hit !== undefined) return { allowed: false, id: hit.id, reason: `${hit.id}: ${hit.message}` };
-  const data = {
-    "resource-path": resource.pathAs === "segments" ? resource.path : [resource.plugin, ...resource.path].join("/"),
-    "resource-path-parts": resource.path,
-    plugin: resource.plugin,
-    query: resource.query,
-  };
-  const options = { input: token, data, now };
+  const options = { input: token, data: releaseData(resource), now };
   try {
     const policy = compilePolicy(policyText);
-    const allow = policy.evaluate(QUERY, options);
-    if (allow === true) return { allowed: true, reason: `${QUERY} is true` };
+    const allow = policy.evaluate(RELEASE_QUERY, options);
+    if (allow === true) return { allowed: true, reason: `${RELEASE_QUERY} is true` };
     const got = allow === undefined ? "undefined" : allow === false ? "false" : "a value other than true";
-    const why = shortReason(explainQuery(policy, QUERY, options));
-    return { allowed: false, id: "policy.denied", reason: `policy.denied: ${QUERY} is ${got}${why === undefined ? "" : `: ${why}`}` };
+    // The reason goes to logs, so it is that of the grounds, which leave out what may be secret (I27).
+    const [explanation] = groundsOfRelease(request).explanations;
+    const why = explanation && shortReason(explanation);
+    return {
+      allowed: false,
+      id: "policy.denied",
+      reason: `policy.denied: ${RELEASE_QUERY} is ${got}${why === undefined ? "" : `: ${why}`}`,
+    };
   } catch (error) {
     const { id, message } = CaiError.from(error);
     return { allowed: false, id, reason: `${id}: ${message}` };

@@ -81,6 +81,7 @@ const OUTCOMES: Partial<Record<ErrorId, Outcome>> = {
   "admin.last-administrator": administrationRefused(409),
   "admin.role-in-use": administrationRefused(409),
   "admin.role-missing": administrationRefused(404),
+  "kbs.decision-missing": administrationRefused(404),
   "kbs.denial-missing": administrationRefused(404),
   "kbs.realm-missing": administrationRefused(404),
   "kbs.realm-not-empty": administrationRefused(409),

@@ -9,6 +9,20 @@ export {
   makeAdminToken,
 } from "./admin-token.ts";
 export {
+  boundDetail,
+  type DecisionDetail,
+  type DecisionExplanation,
+  type DecisionList,
+  type DecisionName,
+  type DecisionStatement,
+  MAX_DECISION_DETAIL,
+  parseDecision,
+  parseDecisionList,
+  parseDecisionName,
+  type ShownDecision,
+  type SingleDecision,
+} from "./decision.ts";
+export {
   type ErrorInformation,
   type ErrorPlace,
   type ErrorVariant,

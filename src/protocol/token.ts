@@ -24,6 +24,11 @@ const caiMember = z.object({
   /** lower-case hex SHA-384 of the attestation policy's text */
   policy_hash: z.string().regex(/^[0-9a-f]{96}$/),
   level: z.enum(["L0", "L1", "L2", "L3"]),
+  /** the public id of the decision that the token came from: what is released with it is recorded together with that */
+  decision: z
+    .string()
+    .regex(/^[a-z2-7]{16}$/)
+    .optional(),
 });
 
 const submodule = z.object({

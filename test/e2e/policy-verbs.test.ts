@@ -179,8 +179,13 @@ describe("cai policy explain", () => {
     expect(stdout).not.toContain("\u009b");
   });
 
-  test("refuses a number, which would be a trustee's decision", async () => {
-    expect(await caiError(["policy", "explain", "12", "--query", "data.policy.allow"], cwd)).toMatchObject({ status: 2, id: "cli.usage" });
+  test("asks a trustee about a number or a public id, which brings its own input", async () => {
+    for (const name of ["12", "lwhqt72rzz5ejn2a"]) {
+      expect(await caiError(["policy", "explain", name], cwd)).toMatchObject({ status: 2, id: "cli.usage" });
+      const admin = ["--admin-key", "no.key", "--input", INPUT];
+      expect(await caiError(["policy", "explain", name, ...admin], cwd)).toMatchObject({ status: 2, id: "cli.usage" });
+    }
+    expect((await caiError(["policy", "explain", "./12"], cwd)).id).toBe("cli.input-unreadable");
   });
 });
 

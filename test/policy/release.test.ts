@@ -78,3 +78,19 @@ describe("a release", () => {
     expect(decideRelease({ policyText: text, token: { policy: { allow: true } }, resource: plugin, now: 0 }).allowed).toBe(false);
   });
 });
+
+describe("the reason of a denial, which goes to logs (I27)", () => {
+  const secret = "hunter2-in-init-data";
+  const token = {
+    submods: { cpu0: { "ear.veraison.annotated-evidence": { init_data_claims: { "app.toml": secret }, tdx: { simulated: true } } } },
+  };
+  const evidence = 'input.submods.cpu0["ear.veraison.annotated-evidence"]';
+
+  test("shows nothing of init data, whether the policy read it or only what is around it", () => {
+    for (const condition of [`${evidence}.init_data_claims["app.toml"] == "other"`, `f(${evidence})`, `${evidence} == {}`]) {
+      const { reason } = decide(`default allow := false\nallow if ${condition}\nf(e) if e.tdx.simulated == false`, token);
+      expect(reason).toMatch(/^policy\.denied: data\.policy\.allow is false: policy:\d+: /);
+      expect(reason).not.toContain("hunter2");
+    }
+  });
+});

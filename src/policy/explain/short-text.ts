@@ -29,8 +29,9 @@ function written(value: Value, room: number, depth: number): string {
   const object = value as PlainObject;
   const keys = Object.keys(object);
   const some = keys.length > MAXIMUM_MEMBERS ? keys.slice(0, MAXIMUM_MEMBERS) : keys;
-  const members = some.sort().map((key) => [key, object[key]!] as const);
-  return listed("{", members, keys.length, "}", room, depth, entry);
+  // The value is read only where there is room to show it: whoever notes what was read notes what was shown.
+  const write = (key: string, left: number, deep: number) => entry([key, object[key]!], left, deep);
+  return listed("{", some.sort(), keys.length, "}", room, depth, write);
 }
 
 type Entry = readonly [Value, Value];

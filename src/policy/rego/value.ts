@@ -140,6 +140,11 @@ export function entriesOf(object: PlainObject | RegoObject): readonly (readonly 
   return sortedKeys(object).map((key) => [key, object[key]!]);
 }
 
+/** @returns an object's keys; no value is read */
+export function keysOf(object: PlainObject | RegoObject): readonly Value[] {
+  return object instanceof RegoObject ? object.entries().map(([key]) => key) : Object.keys(object);
+}
+
 /** Orders strings by their code points, as UTF-8 bytes would be. */
 function compareStrings(a: string, b: string): number {
   if (a === b) return 0;

@@ -8,6 +8,8 @@ export interface Refusal {
   readonly variant: string;
   /** the trustee's stable error id; absent where the trustee is not a `cai` */
   readonly id?: string;
+  /** the public id under which the trustee's administrators find the decision */
+  readonly decision?: string;
   readonly text: string;
 }
 
@@ -31,12 +33,24 @@ export function readRefusal(answer: TrusteeAnswer, base: string): Refusal {
   }
   const { variant, detail, id, decision } = information;
   const parts = [shown(detail), ...(id === undefined ? [] : [id]), ...(decision === undefined ? [] : [`decision ${decision}`])];
-  return { status: answer.status, variant: shown(variant), ...(id !== undefined && { id }), text: parts.join(", ") };
+  return {
+    status: answer.status,
+    variant: shown(variant),
+    ...(id !== undefined && { id }),
+    ...(decision !== undefined && { decision }),
+    text: parts.join(", "),
+  };
 }
 
-/** @returns an error of ours that carries what the trustee said; `got` is its error id where it gave one */
+/**
+ * @returns an error of ours that carries what the trustee said; `got` is its error id where it gave one. Why it said so is for its
+ *   administrators, so the hint names the way to them and nothing more (security.md I27)
+ */
 export function refusalError(id: ErrorId, message: string, refusal: Refusal): CaiError {
-  return new CaiError(id, `${message}: ${refusal.text}`, { got: refusal.id ?? `${refusal.variant} (status ${refusal.status})` });
+  return new CaiError(id, `${message}: ${refusal.text}`, {
+    got: refusal.id ?? `${refusal.variant} (status ${refusal.status})`,
+    ...(refusal.decision !== undefined && { hint: `ask the trustee's administrator: cai policy explain ${refusal.decision}` }),
+  });
 }
 
 const shown = (text: string): string => printable(text).slice(0, 300);

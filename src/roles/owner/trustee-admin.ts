@@ -54,7 +54,7 @@ export interface AdminSettings {
 /** One administrative request. */
 export interface AdminCall {
   readonly method: "GET" | "POST" | "DELETE";
-  /** below `/kbs/v0/` */
+  /** below `/kbs/v0/`, with its query where it has one */
   readonly path: string;
   /** the realm that is meant; undefined leaves it to the trustee */
   readonly realm?: string | undefined;
@@ -117,7 +117,7 @@ export async function connectAdmin(
       const token = await makeAdminToken(key, tid, { method, target, body: bytes }, Math.floor(Date.now() / 1000), settings["as-role"]);
       const headers = { authorization: `Bearer ${token}`, ...(bytes.length > 0 && { "content-type": "application/octet-stream" }) };
       const answer = await client.request({ method, url, headers, ...(bytes.length > 0 && { body: bytes }), signal });
-      if (answer.status !== 200) throw refusal(answer.status, answer.body, `${method} ${path}`);
+      if (answer.status !== 200) throw refusal(answer.status, answer.body, `${method} ${path.split("?")[0]}`);
       // Nobody else may say that a secret was stored or removed, or a policy put in force (security.md §3.4).
       requireSignature(verifier, answer, method, target, method === "GET" ? KEYLESS_CONTEXT : bodyContext(bytes));
       return answer.body;
@@ -170,7 +170,7 @@ async function proveIdentity(client: HttpClient, base: URL, signal: AbortSignal)
 }
 
 /** The signature covers the query, so a random one ties the answer to this request: what was recorded before does not pass. */
-const fresh = (target: string): string => `${target}?nonce=${randomBytes(16).toString("base64url")}`;
+const fresh = (target: string): string => `${target}${target.includes("?") ? "&" : "?"}nonce=${randomBytes(16).toString("base64url")}`;
 
 function requireSignature(
   verifier: ResponseVerifier,

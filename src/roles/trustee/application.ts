@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { TrieRouter } from "hono/router/trie-router";
 import { bodyContext, KBS_PREFIX, KEYLESS_CONTEXT, type PeerFamily, SIGNATURE_HEADER } from "../../protocol/index.ts";
@@ -12,12 +13,12 @@ import type { TrusteeKeys } from "./identity.ts";
 import type { Metrics, RouteMeter } from "./metrics.ts";
 import { bearerOf } from "./presented-token.ts";
 import { type Realms, readRealm } from "./realm.ts";
-import type { Recorder } from "./recorder.ts";
+import type { DecisionSubject, Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
 import { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 import { type AdminRight, isAdminRight } from "./rights.ts";
 import { type Call, mountsOf, type Reply, type Route, SMALL_BODY } from "./route.ts";
-import { type Decision, ROOT_REALM } from "./store/index.ts";
+import { ROOT_REALM } from "./store/index.ts";
 
 /** How long a body may take to arrive, milliseconds. */
 const BODY_TIMEOUT_MS = 30_000;
@@ -161,8 +162,10 @@ async function answer(parts: ApplicationParts, work: Work, exchange: Exchange): 
       signing = { context: value };
     });
     if (route.right === "local") requireLocal(raw, connection);
+    // Taken before the handler, which may wipe the body.
+    const about = adminDecision(route, call);
     if (isAdminRight(route.right)) {
-      const admitted = await admit(parts, { ...route, right: route.right }, call, exchange).catch((error) => {
+      const admitted = await admit(parts, { ...route, right: route.right }, call, about, exchange).catch((error) => {
         if (limited) parts.limits.failed(client.address);
         throw error;
       });
@@ -171,7 +174,7 @@ async function answer(parts: ApplicationParts, work: Work, exchange: Exchange): 
     }
     reply = await route.handle(call);
     if (administrator !== undefined && route.method !== "GET") {
-      await parts.recorder.record({ ...adminDecision(route, call, administrator), outcome: "allowed" });
+      await recordChange(parts.recorder, { ...about, realm: call.realm }, administrator, reply);
     }
   } catch (error) {
     if (error instanceof CaiError && error.id === "kbs.busy") parts.metrics.limited();
@@ -220,10 +223,16 @@ interface Admitted {
 }
 
 /** Lets an administrator in whose role has the route's right, for what the request is about (security.md I21, I23). */
-async function admit(parts: ApplicationParts, route: AdminRoute, call: Call, exchange: Exchange): Promise<Admitted> {
+async function admit(
+  parts: ApplicationParts,
+  route: AdminRoute,
+  call: Call,
+  about: DecisionSubject,
+  exchange: Exchange,
+): Promise<Admitted> {
   if (isOpen(parts, route, call)) return { administrator: undefined, scope: { realm: ROOT_REALM, confinedTo: ROOT_REALM } };
-  const administrator = await requireAdmin(parts, route, call, exchange);
-  return { administrator, scope: await requireScope(parts, administrator, route, call) };
+  const administrator = await requireAdmin(parts, call, about, exchange);
+  return { administrator, scope: await requireScope(parts, administrator, route, call, about) };
 }
 
 type AdminRoute = Route & { readonly right: AdminRight };
@@ -234,40 +243,63 @@ function isOpen({ legacyOpen }: ApplicationParts, route: Route, { headers, query
   return legacyOpen && route.legacyOpen === true && route.method === "GET" && !headers.has("authorization") && named === ROOT_REALM;
 }
 
-async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, { target, connection }: Exchange): Promise<Administrator> {
+async function requireAdmin(
+  parts: ApplicationParts,
+  call: Call,
+  about: DecisionSubject,
+  { target, connection }: Exchange,
+): Promise<Administrator> {
   const request = { method: call.method, target, body: call.body };
   try {
     return await parts.administrators.require(bearerOf(call.headers), request, connection.private, call.now);
   } catch (error) {
-    throw await parts.recorder.deny(error, adminDecision(route, call));
+    throw await parts.recorder.deny(error, about);
   }
 }
 
 /** What a role has no right to is a denial; a request that names nothing is only a mistake. */
-async function requireScope(parts: ApplicationParts, administrator: Administrator, route: AdminRoute, call: Call): Promise<AdminScope> {
+async function requireScope(
+  parts: ApplicationParts,
+  administrator: Administrator,
+  route: AdminRoute,
+  call: Call,
+  about: DecisionSubject,
+): Promise<AdminScope> {
   try {
     return await adminScope(administrator.role, route, call, parts.realms);
   } catch (error) {
     if (CaiError.from(error).id !== "admin.forbidden") throw error;
-    throw await parts.recorder.deny(error, adminDecision(route, call, administrator));
+    const draft = parts.recorder.begin(about);
+    draft.note({ detail: { administrator: named(administrator) } });
+    throw await draft.deny(error);
   }
 }
 
-function adminDecision(
-  route: Route,
-  call: Call,
-  administrator?: Administrator,
-): Pick<Decision, "time" | "kind" | "realm" | "subject" | "client" | "detail"> {
+/** Who administers, as records name them. */
+const named = ({ name, role }: Administrator) => ({ name, role: role.name });
+
+/** Rights over what is secret: nothing that is computed from a body is kept, for a short secret could be guessed from it. */
+const SECRET: ReadonlySet<string> = new Set(["resource.write", "key.write"]);
+
+function adminDecision(route: Route, call: Call): DecisionSubject {
   // The route's pattern where the path was not yet judged: a record must not be something that a stranger fills at will.
   const subject = call.path.length <= 512 ? call.path : route.path;
+  const digest = call.body.length > 0 && !SECRET.has(route.right) ? createHash("sha256").update(call.body).digest("hex") : undefined;
   return {
     time: call.now,
     kind: "admin",
-    realm: call.realm,
     subject: `${call.method} ${subject}`,
     client: call.client,
-    ...(administrator && { detail: { administrator: administrator.name, role: administrator.role.name } }),
+    request: call.requestId,
+    ...(call.realm !== "" && { realm: call.realm }),
+    ...(digest !== undefined && { digest }),
   };
+}
+
+async function recordChange(recorder: Recorder, about: DecisionSubject, administrator: Administrator, { change }: Reply): Promise<void> {
+  const draft = recorder.begin(about);
+  draft.note({ detail: { administrator: named(administrator), ...(change && { change }) } });
+  await draft.allow();
 }
 
 function callOf(

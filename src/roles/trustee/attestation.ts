@@ -17,13 +17,14 @@ import { CaiError, version } from "../../system/index.ts";
 import type { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { type MintedClaims, signToken } from "./attestation-token.ts";
 import { checkClock } from "./clock.ts";
+import { gradesDetail } from "./decision-detail.ts";
 import type { Denials } from "./denial.ts";
 import { type FloorSurroundings, factsOf, floorOf } from "./evidence-facts.ts";
 import { annotatedEvidence, gradeEvidence } from "./grading.ts";
 import type { Handshakes, RcarHandshake } from "./handshake.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { initDataClaims } from "./init-data-claims.ts";
-import type { Recorder } from "./recorder.ts";
+import type { DecisionDraft, DecisionSubject, Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
 import type { ReferenceUsage } from "./reference-usage.ts";
 import { TOKEN_LIFE } from "./signer-schedule.ts";
@@ -53,6 +54,8 @@ export interface AttestCall {
   readonly client: string;
   /** seconds since 1970 */
   readonly now: number;
+  /** what else a record says of the request */
+  readonly about?: Pick<DecisionSubject, "request" | "unverified">;
 }
 
 export interface AttestedSession {
@@ -74,27 +77,26 @@ export async function attest(parts: AttestationParts, call: AttestCall): Promise
   if (sessionId === undefined) throw new CaiError("kbs.session-unknown", "the request has no session cookie", { hint: "Start with auth." });
   const digest = createHash("sha256").update(body).digest();
   const session = await parts.store.sessions.get(sessionId, now);
-  if (session !== undefined) {
-    if (timingSafeEqual(session.body, digest)) return session;
-    throw new CaiError("kbs.session-used", "the session was attested with another body", { hint: "Start again with auth." });
-  }
-  const message = await readMessage(parts, call, sessionId);
-  const record = { time: now, kind: "attest" as const, digest: digest.toString("hex"), client: call.client };
-  let tee: string | undefined;
+  if (session !== undefined && timingSafeEqual(session.body, digest)) return session;
+  const draft = parts.recorder.begin({ time: now, kind: "attest", digest: digest.toString("hex"), client: call.client, ...call.about });
   try {
+    // Whoever has a victim's cookie, or gave it one, would try this (I3).
+    if (session !== undefined) {
+      throw new CaiError("kbs.session-used", "the session was attested with another body", { hint: "Start again with auth." });
+    }
+    const message = await readMessage(parts, call, sessionId);
     await checkClock(parts.store, now);
     const { handshake, expires } = await parts.handshakes.redeem(message.nonce, sessionId, now);
-    tee = handshake.tee;
-    const claims = await mintClaims(parts, message, handshake, now);
-    const token = signToken(await parts.keys.tokens.signing("ES256", now), claims);
-    const { version, hash, tagged } = handshake;
-    const { policy_hash: policyHash, level } = claims.cai;
-    // Recorded first: once the session is there, the same body gets the token.
-    await parts.recorder.record({ ...record, outcome: "allowed", tee, policyHash, level });
+    const { version, hash, tagged, tee, protocol } = handshake;
+    draft.note({ tee, detail: { protocol, fresh: "nonce" } });
+    const claims = await mintClaims(parts, message, handshake, now, draft);
+    // Recorded first: once the session is there, the same body gets the token. The token names the record, so that releases lead to it.
+    const decision = await draft.allow();
+    const token = signToken(await parts.keys.tokens.signing("ES256", now), { ...claims, cai: { ...claims.cai, decision } });
     await parts.store.sessions.put(sessionId, { body: digest, token, expires, tagged, version, tee, hash });
     return { token, expires };
   } catch (error) {
-    throw await parts.recorder.deny(error, { ...record, ...(tee !== undefined && { tee }) });
+    throw await draft.deny(error);
   }
 }
 
@@ -166,10 +168,18 @@ function requireClass(tee: string, isCpu: boolean, primary: boolean): void {
   throw new CaiError("kbs.evidence-class", message, { expected: primary ? "a CPU platform" : "a device", got: tee });
 }
 
-async function mintClaims(parts: AttestationParts, message: RcarAttestation, handshake: RcarHandshake, now: number): Promise<MintedClaims> {
+async function mintClaims(
+  parts: AttestationParts,
+  message: RcarAttestation,
+  handshake: RcarHandshake,
+  now: number,
+  draft: DecisionDraft,
+): Promise<MintedClaims> {
   const { evidence, binding } = await verifyRun(parts, message, handshake, now);
   const policy = await parts.policy.get();
-  const references = referencesInForce(await parts.store.references.all(ROOT_REALM), now);
+  const kept = await parts.store.references.all(ROOT_REALM);
+  const references = referencesInForce(kept, now);
+  draft.note({ policyHash: policy.hash, detail: { binding } });
   const surroundings: FloorSurroundings = {
     world: parts.store.world,
     collateralGrace: parts.collateralGraceSeconds,
@@ -187,6 +197,8 @@ async function mintClaims(parts: AttestationParts, message: RcarAttestation, han
     now,
     floor: (piece) => floorOf(factsOf(piece), annotatedEvidence(piece), surroundings),
   });
+  draft.note({ level, detail: { floor: hits.map(({ id }) => id) } });
+  draft.note({ detail: gradesDetail({ submods, policy, realm: ROOT_REALM, references: kept, now }) });
   return {
     eat_profile: EAR_PROFILE,
     iat: now,

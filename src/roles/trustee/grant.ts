@@ -20,6 +20,8 @@ export class ReleaseGrant {
   /** the version of the protocol that the run was of, which decides the form of answers */
   readonly protocol: string;
   readonly policyHash: string;
+  /** the public id of the attestation's decision */
+  readonly decision: string | undefined;
   readonly #floor: readonly ErrorId[];
 
   private constructor(teeKey: TeeKey, claims: JsonObject, ear: EarClaims, cai: NonNullable<EarClaims["cai"]>) {
@@ -33,6 +35,7 @@ export class ReleaseGrant {
     this.level = cai.level;
     this.protocol = cai.protocol;
     this.policyHash = cai.policy_hash;
+    this.decision = cai.decision;
     this.#floor = floor;
   }
 

@@ -7,8 +7,9 @@ import type { Store } from "./store/index.ts";
 export class MeasuredRecorder extends Recorder {
   readonly #metrics: Metrics;
 
-  constructor(store: Store, logger: Logger, metrics: Metrics) {
-    super(store, logger);
+  /** @param switches  as {@link Recorder} takes them */
+  constructor(store: Store, logger: Logger, metrics: Metrics, switches: readonly string[]) {
+    super(store, logger, switches);
     this.#metrics = metrics;
   }
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { decodeBase64Tolerant } from "../../crypto/index.ts";
-import { compilePolicy } from "../../policy/index.ts";
-import { CaiError } from "../../system/index.ts";
+import { compilePolicy, policyHash } from "../../policy/index.ts";
+import { CaiError, type JsonObject } from "../../system/index.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
 import type { Store } from "./store/index.ts";
 
@@ -13,22 +13,40 @@ const ID = /^[A-Za-z0-9_-]{1,128}$/;
 /** What puts an attestation policy, at the key broker and at the attestation service: base64url of its text (trustee.md §2.3, §4.1). */
 export const attestationPolicyBody = z.object({ policy_id: z.string(), policy: z.string() });
 
-/** Puts an attestation policy, also the one in force. @throws CaiError `kbs.policy-id-invalid`, `kbs.message-malformed`, `policy.…` */
-export async function putAttestationPolicy(store: Store, realm: string, body: z.output<typeof attestationPolicyBody>): Promise<void> {
+/**
+ * Puts an attestation policy, also the one in force.
+ *
+ * @returns what a record says of it
+ * @throws CaiError `kbs.policy-id-invalid`, `kbs.message-malformed`, `policy.…`
+ */
+export async function putAttestationPolicy(store: Store, realm: string, body: z.output<typeof attestationPolicyBody>): Promise<JsonObject> {
   const id = policyId(body.policy_id);
   const text = readPolicyText(body.policy);
-  const ids = (await store.policies.list(realm, "attestation")).map((each) => each.id);
-  if (ids.length >= MAX_POLICIES && !ids.includes(id)) {
+  const policies = await store.policies.list(realm, "attestation");
+  const before = policies.find((each) => each.id === id)?.text;
+  if (policies.length >= MAX_POLICIES && before === undefined) {
     throw new CaiError("kbs.request-too-large", `there are ${MAX_POLICIES} attestation policies already`);
   }
   await store.policies.put(realm, "attestation", id, text);
+  return policyChange("attestation", id, before, text);
 }
 
-/** @throws CaiError `kbs.policy-protected` for the one in force, `kbs.policy-missing`, `kbs.policy-id-invalid` */
-export async function deleteAttestationPolicy(store: Store, realm: string, idText: string): Promise<void> {
+/**
+ * @returns what a record says of it
+ * @throws CaiError `kbs.policy-protected` for the one in force, `kbs.policy-missing`, `kbs.policy-id-invalid`
+ */
+export async function deleteAttestationPolicy(store: Store, realm: string, idText: string): Promise<JsonObject> {
   const id = policyId(idText);
   if (id === POLICY_IN_FORCE) throw new CaiError("kbs.policy-protected", `policy ${id} is the one in force`);
+  const before = await store.policies.get(realm, "attestation", id);
   if (!(await store.policies.delete(realm, "attestation", id))) throw missing(id);
+  return policyChange("attestation", id, before, undefined);
+}
+
+/** What a record says of a change: the digests of the texts before and after, in hex as tokens have them. */
+export function policyChange(kind: string, id: string, before: string | undefined, after: string | undefined): JsonObject {
+  const hash = (text: string | undefined) => (text === undefined ? null : policyHash(text));
+  return { policy: kind, id, before: hash(before), after: hash(after) };
 }
 
 /** @returns ids with base64url of the SHA-384 of the texts, which is how lists give digests; tokens have them in hex (trustee.md §5.7) */

@@ -7,6 +7,7 @@ import {
   deleteAttestationPolicy,
   encodePolicy,
   listAttestationPolicies,
+  policyChange,
   policyTextOf,
   putAttestationPolicy,
   readPolicyText,
@@ -36,8 +37,10 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       about: { summary: "Puts a resource policy in force", request: resourcePolicyBody },
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
-        await store.policies.put(realm, "resource", POLICY_IN_FORCE, readPolicyText(parseJsonBody(resourcePolicyBody, body).policy));
-        return {};
+        const text = readPolicyText(parseJsonBody(resourcePolicyBody, body).policy);
+        const before = await store.policies.get(realm, "resource", POLICY_IN_FORCE);
+        await store.policies.put(realm, "resource", POLICY_IN_FORCE, text);
+        return { change: policyChange("resource", POLICY_IN_FORCE, before, text) };
       },
     },
     {
@@ -67,8 +70,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       about: { summary: "Puts an attestation policy", request: attestationPolicyBody },
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
-        await putAttestationPolicy(store, realm, parseJsonBody(attestationPolicyBody, body));
-        return {};
+        return { change: await putAttestationPolicy(store, realm, parseJsonBody(attestationPolicyBody, body)) };
       },
     },
     {
@@ -88,8 +90,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       about: { summary: "Removes an attestation policy", rest: "the policy's id" },
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
-        await deleteAttestationPolicy(store, realm, restOf(path, one));
-        return {};
+        return { change: await deleteAttestationPolicy(store, realm, restOf(path, one)) };
       },
     },
     {

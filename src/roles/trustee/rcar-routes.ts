@@ -3,6 +3,7 @@ import { type AttestationParts, attest } from "./attestation.ts";
 import { Gate } from "./gate.ts";
 import { DEFAULT_BODY, type Route, SMALL_BODY } from "./route.ts";
 import { sessionCookie, sessionIdOf } from "./session-cookie.ts";
+import { aboutOf } from "./unverified.ts";
 
 /**
  * Attests under way at a time: those that wait for a thread, those that are verified, and those that wait for a source of collateral, of which there
@@ -39,9 +40,10 @@ export function rcarRoutes(parts: AttestationParts): Route[] {
       bodyLimit: DEFAULT_BODY,
       place: "attest",
       signed: true,
-      async handle({ body, headers, client, now }) {
+      async handle(call) {
+        const { body, headers, client, now } = call;
         const sessionId = sessionIdOf(headers.get("cookie"));
-        const { token, expires } = await gate.run(() => attest(parts, { body, sessionId, client, now }));
+        const { token, expires } = await gate.run(() => attest(parts, { body, sessionId, client, now, about: aboutOf(call) }));
         return {
           body: encodeTokenReply(token),
           headers: sessionId === undefined ? {} : { "set-cookie": sessionCookie(sessionId, expires) },

@@ -18,6 +18,8 @@ import type { ReferenceValue, Store } from "./store/index.ts";
 const MESSAGE_BODY = 512 * 1024;
 /** Reference values are kept in memory, so there are only so many. */
 const MAX_REFERENCES = 10_000;
+/** Names of one message that a record lists. */
+const MAX_NAMED = 64;
 
 const ADMIN = { place: "admin", signed: true } as const;
 const READ = { ...ADMIN, method: "GET", right: "reference.read", bodyLimit: NO_BODY } as const;
@@ -49,7 +51,7 @@ function rvpsRoutes(store: Store, prefix: string): Route[] {
       async handle({ body, realm, now }) {
         const values = parseReferenceMessage(unwrapRegisterBody(text(body)), now);
         await put(store, realm, values, true);
-        return {};
+        return { change: { added: namesOf(values) } };
       },
     },
     {
@@ -76,8 +78,9 @@ function rvpsRoutes(store: Store, prefix: string): Route[] {
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
         // No error where there is none, as upstream (trustee.md §7.3).
-        await store.references.delete(realm, nameOf(path, remove));
-        return {};
+        const name = nameOf(path, remove);
+        await store.references.delete(realm, name);
+        return { change: { removed: name } };
       },
     },
   ];
@@ -93,8 +96,9 @@ function valueRoutes(store: Store): Route[] {
       about: { summary: "Sets reference values", request: referenceSchemas.message },
       bodyLimit: MESSAGE_BODY,
       async handle({ body, realm, now }) {
-        await put(store, realm, parseReferenceMessage(text(body), now), false);
-        return {};
+        const values = parseReferenceMessage(text(body), now);
+        await put(store, realm, values, false);
+        return { change: { replaced: namesOf(values) } };
       },
     },
     {
@@ -160,7 +164,7 @@ function ownRoutes(store: Store, usage: ReferenceUsage): Route[] {
       async handle({ body, realm, now }) {
         const { values, merge } = parseReferenceList(text(body), now);
         await put(store, realm, values, merge);
-        return {};
+        return { change: { [merge ? "added" : "replaced"]: namesOf(values) } };
       },
     },
     {
@@ -172,10 +176,15 @@ function ownRoutes(store: Store, usage: ReferenceUsage): Route[] {
       async handle({ path: called, realm }) {
         const name = nameOf(called, one);
         if (!(await store.references.delete(realm, name))) throw missing(name);
-        return {};
+        return { change: { removed: name } };
       },
     },
   ];
+}
+
+/** The names that a record lists; its digest covers all of the message. */
+function namesOf(values: readonly ReferenceValue[]): string[] {
+  return values.slice(0, MAX_NAMED).map(({ name }) => name);
 }
 
 async function put(store: Store, realm: string, values: readonly ReferenceValue[], merge: boolean): Promise<void> {

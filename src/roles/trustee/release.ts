@@ -5,6 +5,7 @@ import type { PeerFamily, ProtocolVersion } from "../../protocol/index.ts";
 import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { checkClock } from "./clock.ts";
+import { gradesDetail, releaseDetail } from "./decision-detail.ts";
 import type { Denials } from "./denial.ts";
 import { type FloorSurroundings, floorOf } from "./evidence-facts.ts";
 import { regradeEvidence } from "./grading.ts";
@@ -12,7 +13,7 @@ import { ReleaseGrant } from "./grant.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
 import type { Realms } from "./realm.ts";
-import type { Recorder } from "./recorder.ts";
+import type { DecisionDraft, DecisionFacts, DecisionSubject, Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
 import type { ReferenceUsage } from "./reference-usage.ts";
 import { ROOT_REALM, type Store } from "./store/index.ts";
@@ -47,6 +48,8 @@ export interface ReleaseCall {
   readonly client: string;
   /** seconds since 1970 */
   readonly now: number;
+  /** what else a record says of the request */
+  readonly about?: Pick<DecisionSubject, "request" | "unverified">;
   /** told as soon as it is known for whom the answer is, also where it will be a refusal */
   readonly onGrant: (grant: ReleaseGrant) => void;
   /** gets what is to be released, once that is allowed */
@@ -65,29 +68,28 @@ export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<s
   const { plugin, segments, token, now, client } = call;
   const realm = plugin === RESOURCE ? await parts.realms.of(segments) : ROOT_REALM;
   const digest = createHash("sha256").update(token).digest("hex");
-  const record = {
-    time: now,
-    kind: "release" as const,
-    realm,
-    subject: (plugin === RESOURCE ? segments : [plugin, ...segments]).join("/"),
-    digest,
-    client,
-  };
-  let judged: Pick<RealmVerdict, "level" | "policyHash"> | undefined;
+  const subject = (plugin === RESOURCE ? segments : [plugin, ...segments]).join("/");
+  const draft = parts.recorder.begin({ time: now, kind: "release", realm, subject, digest, client, ...call.about });
   try {
     const grant = await openGrant(parts, realm, token, now);
     call.onGrant(grant);
-    judged = { level: grant.level, policyHash: grant.policyHash };
+    draft.note(grantFacts(parts, grant));
     grant.requireFloor();
-    const verdict = await judgeInRealm(parts, realm, grant, now);
-    judged = { level: verdict.level, policyHash: verdict.policyHash };
-    await requirePolicy(parts, call, realm, verdict);
+    const verdict = await judgeInRealm(parts, realm, grant, draft, now);
+    await requirePolicy(parts, call, realm, verdict, draft);
     const answer = await sealContent(call, grant);
-    await parts.recorder.record({ ...record, ...judged, outcome: "allowed" });
+    await draft.allow();
     return answer;
   } catch (error) {
-    throw await parts.recorder.deny(error, { ...record, ...judged });
+    throw await draft.deny(error);
   }
+}
+
+/** What the token says of the attestation that it came from. A second address beside that of the release may mean that it was stolen (security.md I20). */
+function grantFacts({ recorder }: ReleaseParts, { level, policyHash, binding, protocol, fresh, decision }: ReleaseGrant): DecisionFacts {
+  const client = decision === undefined ? undefined : recorder.clientOf(decision);
+  const attestation = decision === undefined ? {} : { attestation: { decision, ...(client !== undefined && { client }) } };
+  return { attested: true, level, policyHash, detail: { binding, protocol, fresh, ...attestation } };
 }
 
 /** Tokens of RCAR are taken for every realm; those of the attestation service only where the realm says under which policies (I6, I19). */
@@ -125,14 +127,19 @@ async function servicePolicies({ realms, policy, family }: ReleaseParts, realm: 
 interface RealmVerdict {
   /** the token's claims with the realm's grades in the place of those that it was minted with: the resource policy's input */
   readonly claims: JsonObject;
-  readonly level: string;
-  readonly policyHash: string;
   readonly floor: readonly FloorHit[];
 }
 
 /** Grades the evidence in a token by a realm's attestation policy and reference values, and holds it against the floor as of now. */
-async function judgeInRealm(parts: ReleaseParts, realm: string, grant: ReleaseGrant, now: number): Promise<RealmVerdict> {
+async function judgeInRealm(
+  parts: ReleaseParts,
+  realm: string,
+  grant: ReleaseGrant,
+  draft: DecisionDraft,
+  now: number,
+): Promise<RealmVerdict> {
   const policy = await parts.policy.get(realm);
+  const kept = await parts.store.references.all(realm);
   const surroundings: FloorSurroundings = {
     world: parts.store.world,
     collateralGrace: parts.collateralGraceSeconds,
@@ -146,13 +153,15 @@ async function judgeInRealm(parts: ReleaseParts, realm: string, grant: ReleaseGr
     submods: grant.submods,
     facts: grant.facts,
     policy,
-    references: referencesInForce(await parts.store.references.all(realm), now),
+    references: referencesInForce(kept, now),
     onReference: parts.usage.counting(realm),
     now,
     floor: (facts, annotated) => floorOf(facts, annotated, surroundings),
   });
+  draft.note({ level, policyHash: policy.hash, detail: { floor: hits.map(({ id }) => id) } });
+  draft.note({ detail: gradesDetail({ submods, policy, realm, references: kept, now }) });
   const cai = { ...(grant.claims["cai"] as JsonObject), policy_hash: policy.hash, level, floor: hits.map(({ id }) => id) };
-  return { claims: { ...grant.claims, submods: submods as JsonObject, cai }, level, policyHash: policy.hash, floor: hits };
+  return { claims: { ...grant.claims, submods: submods as JsonObject, cai }, floor: hits };
 }
 
 async function requirePolicy(
@@ -160,13 +169,17 @@ async function requirePolicy(
   { plugin, segments, query, now }: ReleaseCall,
   realm: string,
   verdict: RealmVerdict,
+  draft: DecisionDraft,
 ): Promise<void> {
   const [hit] = verdict.floor;
   if (hit !== undefined) throw new CaiError(hit.id, `the evidence is below the floor that holds under every policy: ${hit.message}`);
   const policyText = await store.policies.get(realm, "resource", POLICY_IN_FORCE);
   if (policyText === undefined) throw new CaiError("kbs.policy-denied", "there is no resource policy");
   const resource = { plugin, path: segments, query, pathAs: family === "coco" ? "segments" : "text" } as const;
-  const decision = decideRelease({ policyText, token: verdict.claims, resource, now });
+  const request = { policyText, token: verdict.claims, resource, now };
+  const decision = decideRelease(request);
+  // What took too long once would take as long again to be explained.
+  if (decision.allowed || decision.id !== "policy.limit-exceeded") draft.note({ detail: releaseDetail(request, realm) });
   if (!decision.allowed) throw new CaiError("kbs.policy-denied", `the resource policy does not allow it: ${decision.reason}`);
 }
 

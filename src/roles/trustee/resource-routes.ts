@@ -69,7 +69,7 @@ export function resourceRoutes(store: Store, realms: Realms): Route[] {
         const { resources, replace } = parseBatch(body);
         await store.resources.putAll(resources, replace);
         for (const { value } of resources) value.fill(0);
-        return {};
+        return { change: { resources: resources.map((entry) => ({ path: entry.path, size: entry.value.length })), replace } };
       },
     },
   ];

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type ErrorPlace, KBS_PREFIX, type ResourcePath } from "../../protocol/index.ts";
-import { CaiError } from "../../system/index.ts";
+import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { AdminRight } from "./rights.ts";
 
 /** A request after its route is known, its body read and its right checked. */
@@ -35,6 +35,8 @@ export interface Reply {
   /** default: `application/json` where there is a body */
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** what an administrator changed, for the record: names, digests and sizes, never a secret or anything that tells one (security.md I27) */
+  readonly change?: JsonObject;
 }
 
 /**

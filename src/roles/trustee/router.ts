@@ -3,6 +3,7 @@ import { administrationRoutes } from "./administration-routes.ts";
 import { type AttestationServiceParts, attestationServiceRoutes } from "./as/routes.ts";
 import type { AttestationParts } from "./attestation.ts";
 import { collateralRoutes } from "./collateral-routes.ts";
+import { decisionRoutes } from "./decision-routes.ts";
 import { denialRoutes } from "./denial-routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type OperationParts, operationRoutes } from "./operation-routes.ts";
@@ -36,6 +37,7 @@ export function routerTable(parts: AttestationParts & ReleaseParts & Attestation
     ...denialRoutes(parts.denials),
     ...administrationRoutes(parts.store),
     ...collateralRoutes(parts.collateral),
+    ...decisionRoutes(parts.store),
     ...signerRoutes(parts.keys.tokens),
     ...attestationServiceRoutes(parts),
   ];

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-
 import { DEFAULT_HASH, type HashAlgorithm } from "../../protocol/index.ts";
 import { CaiError, requestLogger } from "../../system/index.ts";
 import { type TrustAnchor, type Verifier, VerifierPool } from "../../tee/index.ts";
@@ -30,11 +29,13 @@ import { healthRoutes } from "./operation-routes.ts";
 import { MAX_ATTESTS } from "./rcar-routes.ts";
 import { Readiness } from "./readiness.ts";
 import { Realms } from "./realm.ts";
+import type { Recorder } from "./recorder.ts";
 import { ReferenceUsage } from "./reference-usage.ts";
 import { routerTable } from "./router.ts";
 import { drain, listen, type Server } from "./server.ts";
 import { type ParsedTrusteeSettings, parseTrusteeSettings, speaksTls, type TrusteeSettings } from "./settings.ts";
 import { type Store, storeExists, type World } from "./store/index.ts";
+import { switchesInForce } from "./switches.ts";
 import { spellingsOf } from "./tee-class.ts";
 import { openTlsKeeper, type TlsKeeper, type TlsKeeperParts } from "./tls-keeper.ts";
 
@@ -118,7 +119,7 @@ export async function createTrustee({
     if (settings.acceptSample) logger.warn("sample evidence is accepted: it proves nothing, and whoever asks can make it up");
     const verifiers = new Map<string, Verifier>([...pool.verifiers, ...samples.map((verifier) => [verifier.tee, verifier] as const)]);
     const metrics = new Metrics(verifiers.keys());
-    const recorder = new MeasuredRecorder(store, logger, metrics);
+    const recorder = new MeasuredRecorder(store, logger, metrics, switchesInForce(settings));
     const realms = new Realms(store);
     const usage = new ReferenceUsage(store);
     const collateralState = () => stateOf(collateral.cache, clock());
@@ -208,6 +209,7 @@ export async function createTrustee({
       readiness,
       drainDelayMs: settings.drainDelaySeconds * 1000,
       usage,
+      recorder,
       logger,
       clock,
       halt,
@@ -244,13 +246,14 @@ interface RunningParts extends Pick<Required<TrusteeSettings>, "logger" | "clock
   readonly reload: () => void;
   readonly readiness: Readiness;
   readonly usage: ReferenceUsage;
+  readonly recorder: Recorder;
   readonly drainDelayMs: number;
   readonly halt: () => void;
   readonly release: () => void;
 }
 
 function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts): Trustee {
-  const { logger, clock, servers, readiness, usage } = parts;
+  const { logger, clock, servers, readiness, usage, recorder } = parts;
   let pruning: ReturnType<typeof setInterval> | undefined;
   let stopped: Promise<void> | undefined;
   const stop = async (hurry: AbortSignal | undefined) => {
@@ -260,6 +263,7 @@ function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts
     // What is fetched beside requests would find no store to keep it in, and a verification none to record its end in.
     await drain(servers, parts.halt, undefined, hurry);
     await usage.flush(clock()).catch(() => undefined);
+    await recorder.settle(clock(), true).catch((error) => logger.error("record failed", { error: CaiError.from(error).id }));
     await store.close();
     parts.release();
   };
@@ -269,8 +273,8 @@ function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts
     async start() {
       const addresses = parts.start();
       pruning = setInterval(() => {
-        Promise.all([forgetExpired(store, clock()), tokens.forget(clock()), usage.flush(clock())]).catch((error) =>
-          logger.error("pruning failed", { error: CaiError.from(error).id }),
+        Promise.all([forgetExpired(store, clock()), tokens.forget(clock()), usage.flush(clock()), recorder.settle(clock())]).catch(
+          (error) => logger.error("pruning failed", { error: CaiError.from(error).id }),
         );
       }, PRUNE_EVERY_MS);
       const { urls, tlsPin, metricsUrl } = addresses;

@@ -114,6 +114,11 @@ export const kbsErrors = {
     cause: "The resource policy did not allow the release.",
     remedy: "Look up the decision at the trustee; `cai policy explain` shows what decided.",
   },
+  "kbs.decision-missing": {
+    exit: 1,
+    cause: "There is no decision of that number or id among those that the administrator may read.",
+    remedy: "List them with `cai decisions ls`; the oldest are dropped in the end.",
+  },
   "kbs.resource-missing": { exit: 1, cause: "There is no such resource.", remedy: "Check the name; store it with `cai resource set`." },
   "kbs.resource-exists": {
     exit: 1,

@@ -77,4 +77,9 @@ export const trusteeErrors = {
     cause: "Some things of the old trustee could not be taken; the report names each with its reason.",
     remedy: "Mend them and import again: what was taken stays.",
   },
+  "trustee.denials-counted": {
+    exit: 3,
+    cause: "More requests were denied than have a record each; from some time on they were only counted.",
+    remedy: "See in the log and by `cai decisions ls` which clients ask so often, and limit them in front of the trustee.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -49,6 +49,8 @@ export const CALLS: [method: string, path: string, body: string][] = [
   ["POST", "cai/collateral", platform.bundle()],
   ["GET", "cai/collateral", ""],
   ["GET", "cai/collateral/export", ""],
+  ["GET", "cai/decisions", ""],
+  ["GET", "cai/decisions/1", ""],
   ["GET", "cai/signers", ""],
   ["POST", "cai/signers", JSON.stringify({ from: START + 86_400 })],
 ];

@@ -4,6 +4,7 @@ import {
   equal,
   isObject,
   KeyedMembers,
+  keysOf,
   member,
   objectOf,
   type PlainObject,
@@ -24,7 +25,7 @@ function filtered(object: ObjectValue, keep: (key: Value) => boolean): ObjectVal
 /** The keys that an array, a set or an object's keys name. */
 function keysArg(args: readonly Value[], index: number): RegoSet {
   const value = args[index]!;
-  return new RegoSet(isObject(value) ? entriesOf(value).map(([key]) => key) : listArg(args, index));
+  return new RegoSet(isObject(value) ? keysOf(value) : listArg(args, index));
 }
 
 /** Deep union: where both have an object the members are united, else the right one wins. */
@@ -130,7 +131,7 @@ export const objects: Builtins = {
     // Not ??: a member that is null is there.
     return value === undefined ? fallback! : value;
   }),
-  "object.keys": builtin(1, (args) => new RegoSet(entriesOf(objectArg(args, 0)).map(([key]) => key))),
+  "object.keys": builtin(1, (args) => new RegoSet(keysOf(objectArg(args, 0)))),
   "object.union": builtin(2, (args, run) => union(objectArg(args, 0), objectArg(args, 1), run)),
   "object.union_n": builtin(1, (args, run) => {
     const list = arrayArg(args, 0);

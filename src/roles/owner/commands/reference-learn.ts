@@ -1,5 +1,6 @@
 import { CaiError, defineVerb, formatTable } from "../../../system/index.ts";
 import { rfc3339 } from "../../../tee/tdx/index.ts";
+import { LEVELS } from "../level.ts";
 import { setReferences } from "../references.ts";
 import { formatSections, valueText } from "../report.ts";
 import { readSource } from "../source.ts";
@@ -7,7 +8,6 @@ import { ADMIN_FLAGS, connectAdmin, REALM_FLAG } from "../trustee-admin.ts";
 import { readDemands, VERIFY_FLAGS } from "../verify/demands.ts";
 import { MAX_EVIDENCE } from "../verify/evidence-input.ts";
 import { judge } from "../verify/judgement.ts";
-import { LEVELS } from "../verify/judgement-text.ts";
 import { type Lesson, learn } from "../verify/lesson.ts";
 import { parseTime } from "../verify/time.ts";
 

@@ -1,20 +1,12 @@
-import type { AssuranceLevel } from "../../../policy/index.ts";
 import { type JsonObject, type JsonValue, printable } from "../../../system/index.ts";
 import { eventLogRows, parseEventLog, REGISTER_INDEXES, SHA384 } from "../../../tee/eventlog/index.ts";
 import { type Check, rfc3339 } from "../../../tee/tdx/index.ts";
 import type { Colours } from "../colours.ts";
+import { LEVELS } from "../level.ts";
 import { formatSections, memberRows, type Section, valueText } from "../report.ts";
 import type { Judgement } from "./judgement.ts";
 import { factsOf } from "./judgement-json.ts";
 import type { ReferenceDiff } from "./reference-diff.ts";
-
-/** What a level means, in one line (security.md §1.4). */
-export const LEVELS: Readonly<Record<AssuranceLevel, string>> = {
-  L0: "genuine, current hardware; any software may run on it, so this protects nothing from the host",
-  L1: "firmware, kernel, initrd and command line are the expected ones; the root file system may be another",
-  L2: "the root file system is the expected one, too; its configuration may be another",
-  L3: "the configuration is the expected one, too, and nobody can log in from afar",
-};
 
 /** Claims that say what runs, in the order of the report. */
 const MEASUREMENT_PLACES: readonly (readonly string[])[] = [["quote", "body"], ["body"]];

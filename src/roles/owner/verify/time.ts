@@ -4,7 +4,7 @@ import { CaiError } from "../../../system/index.ts";
 const MAX_TIME = 253_402_300_799;
 
 /**
- * Reads a point in time: RFC 3339 with a zone, a day alone (its first second in UTC), or seconds since 1970.
+ * Reads a point in time, for the flag `--at` or another one: RFC 3339 with a zone, a day alone (its first second in UTC), or seconds since 1970.
  *
  * @param flag  what the error names
  * @returns seconds since 1970

@@ -8,14 +8,21 @@ export function envelopePlugin(keys: EnvelopeKeys): Plugin {
   return {
     name: "resource",
     calls: [
-      { method: "GET", path: "pubkey", right: "key.read", bodyLimit: NO_BODY, handle: ({ now }) => keys.publicKey(now) },
-      { ...write, path: "reload", handle: async () => JSON.stringify({ reloaded_keys: await keys.reload() }) },
+      {
+        method: "GET",
+        path: "pubkey",
+        right: "key.read",
+        bodyLimit: NO_BODY,
+        handle: async ({ now }) => ({ body: await keys.publicKey(now) }),
+      },
+      { ...write, path: "reload", handle: async () => ({ body: JSON.stringify({ reloaded_keys: await keys.reload() }) }) },
       {
         ...write,
         path: "rewrap",
         async handle() {
           const { total, rewrapped, skipped, failed } = await keys.rewrap();
-          return JSON.stringify({ total, rewrapped, skipped, failed });
+          const counts = { total, rewrapped, skipped, failed };
+          return { body: JSON.stringify(counts), change: counts };
         },
       },
       {
@@ -23,7 +30,8 @@ export function envelopePlugin(keys: EnvelopeKeys): Plugin {
         path: "rotate",
         async handle({ now }) {
           const { publicKey, rewrapped, skipped, failed, retired, purged } = await keys.rotate(now);
-          return JSON.stringify({ public_key: publicKey, rewrapped, skipped, failed, retired_keys: retired, purged_keys: purged });
+          const counts = { rewrapped, skipped, failed, retired_keys: retired, purged_keys: purged };
+          return { body: JSON.stringify({ public_key: publicKey, ...counts }), change: counts };
         },
       },
     ],

@@ -3,6 +3,7 @@ import { CaiError } from "../../../system/index.ts";
 import { tokenOf } from "../presented-token.ts";
 import { type ReleaseParts, release } from "../release.ts";
 import { NO_BODY, type Route, restOf } from "../route.ts";
+import { aboutOf } from "../unverified.ts";
 import type { AdminCall, Plugin, TokenCall } from "./plugin.ts";
 
 const NAME = /^[a-z][a-z0-9-]{0,31}$/;
@@ -48,7 +49,7 @@ function adminRoute(plugin: Plugin, call: AdminCall): Route {
     bodyLimit: call.bodyLimit,
     place: "admin",
     signed: true,
-    handle: async (request) => ({ body: await call.handle(request, restIn(request.path, path)), type: "text/xml" }),
+    handle: async (request) => ({ ...(await call.handle(request, restIn(request.path, path))), type: "text/xml" }),
   };
 }
 
@@ -75,6 +76,7 @@ function tokenRoute(parts: ReleaseParts, plugin: Plugin, call: TokenCall): Route
         token,
         client: request.client,
         now: request.now,
+        about: aboutOf(request),
         onGrant: ({ teeKey }) => request.setContext(keyContext(teeKey)),
         content: () => call.content(segments, query),
       });

@@ -1,6 +1,6 @@
 import type { ResourcePath } from "../../../protocol/index.ts";
 import type { AdminRight } from "../rights.ts";
-import type { Call } from "../route.ts";
+import type { Call, Reply } from "../route.ts";
 
 /**
  * A plugin answers what lies below `/kbs/v0/<name>/` (trustee.md §3.5). It says of each of its calls whether an administrator or an attested
@@ -26,9 +26,9 @@ export interface AdminCall {
   readonly bodyLimit: number;
   /**
    * @param rest  what stands for `*`, undecoded
-   * @returns the body of the answer
+   * @returns the body of the answer, and what a record says of the change
    */
-  handle(call: Call, rest: string): Promise<string>;
+  handle(call: Call, rest: string): Promise<Pick<Reply, "body" | "change">>;
 }
 
 /** A GET of an attested guest, which the resource policy decides on. */

@@ -36,9 +36,11 @@ export function resourcePlugin({ resources }: Pick<Store, "resources">, open: (c
         resource: parseResourcePath,
         bodyLimit: DEFAULT_BODY,
         async handle({ body }, rest) {
-          await resources.putAll([{ path: nameOf(rest), value: body }], true);
+          const path = nameOf(rest);
+          const { length: size } = body;
+          await resources.putAll([{ path, value: body }], true);
           body.fill(0);
-          return "";
+          return { change: { resources: [{ path, size }] } };
         },
       },
       {
@@ -50,7 +52,7 @@ export function resourcePlugin({ resources }: Pick<Store, "resources">, open: (c
         async handle(_call, rest) {
           const name = nameOf(rest);
           if (!(await resources.delete(name))) throw missing(name);
-          return "";
+          return { change: { removed: name } };
         },
       },
     ],

@@ -104,12 +104,14 @@ export class DecisionLog implements Decisions {
     return rows[0] === undefined ? undefined : recordOf(rows[0], this.#idKey);
   }
 
-  async list({ before, limit, realm, kind, outcome }: DecisionQuery): Promise<DecisionRecord[]> {
+  async list({ before, limit, realm, kind, outcome, since, until }: DecisionQuery): Promise<DecisionRecord[]> {
     const wanted = [
       ["number <", before],
       ["realm =", realm],
       ["kind =", kind],
       ["outcome =", outcome],
+      ["time >=", since],
+      ["time <", until],
     ].filter((pair): pair is [string, string | number] => pair[1] !== undefined);
     const where = wanted.length === 0 ? "" : `WHERE ${wanted.map(([text], i) => `${text} $${i + 1}`).join(" AND ")}`;
     const sql = `SELECT ${COLUMNS.join(", ")} FROM decisions ${where} ORDER BY number DESC LIMIT $${wanted.length + 1}`;

@@ -152,6 +152,10 @@ export interface DecisionQuery {
   readonly realm?: string;
   readonly kind?: Decision["kind"];
   readonly outcome?: Decision["outcome"];
+  /** only records of this time or later, seconds since 1970 */
+  readonly since?: number;
+  /** only records from before this time */
+  readonly until?: number;
 }
 
 export interface Decisions {

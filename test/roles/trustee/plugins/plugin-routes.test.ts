@@ -47,7 +47,13 @@ const nebula: Plugin = {
         return new TextEncoder().encode(JSON.stringify({ segments, query }));
       },
     },
-    { method: "POST", path: "ca/renew", right: "key.write", bodyLimit: 10, handle: async ({ body }) => `renewed with ${body.length}` },
+    {
+      method: "POST",
+      path: "ca/renew",
+      right: "key.write",
+      bodyLimit: 10,
+      handle: async ({ body }) => ({ body: `renewed with ${body.length}` }),
+    },
   ],
 };
 
