@@ -34,6 +34,7 @@ export {
   type RcarAttestation,
   type RcarChallenge,
   type RcarRequest,
+  rcarSchemas,
   SESSION_COOKIE,
 } from "./messages.ts";
 export { parseOlderAttestation } from "./older-attestation.ts";

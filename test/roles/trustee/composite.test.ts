@@ -157,9 +157,7 @@ describe("composite evidence (trustee.md §1.6, §1.7)", () => {
     } as const;
     const signers = await world.parts.keys.tokens.accepted("ES256", START);
     expect(ReleaseGrant.open(signers, token, expected).teeKey).toEqual(guest.teeKey);
-    expect(await idOf(() => ReleaseGrant.open(signers, token, { ...expected, versions: ["0.2.0"] }))).toBe(
-      "kbs.version-unsupported",
-    );
+    expect(await idOf(() => ReleaseGrant.open(signers, token, { ...expected, versions: ["0.2.0"] }))).toBe("kbs.version-unsupported");
   });
 });
 
