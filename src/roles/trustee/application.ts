@@ -105,6 +105,7 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
       });
     }
   }
+  const methods = [...new Set(routes.map(({ method }) => method))];
   const unknown = parts.metrics.unknownRoute();
   const refuse = (raw: Request, error: unknown, headers: Record<string, string> = {}) => {
     const path = pathOf(targetOf(raw.url));
@@ -114,7 +115,6 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
     unknown(raw.method, status, 0);
     return new Response(body, { status, headers: { [REQUEST_ID_HEADER]: requestId, "content-type": "application/json", ...headers } });
   };
-  const methods = [...new Set(routes.map(({ method }) => method))];
   app.notFound(({ req: { raw, path } }) => {
     const allowed = methods.filter((method) => places.match(method, path)[0].length > 0);
     if (allowed.length === 0) return refuse(raw, unknownPlace(pathOf(targetOf(raw.url)), routes));
