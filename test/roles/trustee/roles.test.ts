@@ -52,7 +52,8 @@ describe("every call that wants an administrator", () => {
 
   const table = routerTable({
     store: {},
-    keys: { tokens: { publicJwk: { kty: "EC", crv: "P-256", x: "", y: "" }, chain: [] } },
+    keys: {},
+    verifiers: new Map(),
   } as unknown as Parameters<typeof routerTable>[0]);
 
   test("is opened by a switch only where it reads, and no realm but the root's", async () => {
@@ -61,6 +62,9 @@ describe("every call that wants an administrator", () => {
       "GET /kbs/v0/resources",
       "GET /kbs/v0/attestation-policy/*",
       "GET /kbs/v0/attestation-policies",
+      "GET /policy",
+      "GET /policies",
+      "GET /policy/*",
     ]);
     for (const path of ["resources", "attestation-policy/default", "attestation-policies"]) {
       expect((await fetch(`${world.url}/kbs/v0/${path}`)).status).toBe(200);
