@@ -51,6 +51,38 @@ const tree: Group = {
             rotate: { summary: "have a new key sign from now on", load: () => import("./roles/owner/commands/trustee-signer-rotate.ts") },
           },
         },
+        realm: {
+          summary: "prefixes of resource paths with policies and values of their own (administrators)",
+          members: {
+            add: { summary: "declare a realm", load: () => import("./roles/owner/commands/trustee-realm-add.ts") },
+            ls: { summary: "list realms", load: () => import("./roles/owner/commands/trustee-realm-ls.ts") },
+            rm: { summary: "remove an empty realm", load: () => import("./roles/owner/commands/trustee-realm-rm.ts") },
+          },
+        },
+        role: {
+          summary: "what administrators may do (administrators)",
+          members: {
+            add: { summary: "make or replace a role", load: () => import("./roles/owner/commands/trustee-role-add.ts") },
+            ls: { summary: "list roles", load: () => import("./roles/owner/commands/trustee-role-ls.ts") },
+            rm: { summary: "remove a role", load: () => import("./roles/owner/commands/trustee-role-rm.ts") },
+          },
+        },
+        admin: {
+          summary: "who may administer a trustee (administrators)",
+          members: {
+            add: { summary: "add a key or an identity provider", load: () => import("./roles/owner/commands/trustee-admin-add.ts") },
+            ls: { summary: "list administrators", load: () => import("./roles/owner/commands/trustee-admin-ls.ts") },
+            rm: { summary: "remove an administrator", load: () => import("./roles/owner/commands/trustee-admin-rm.ts") },
+          },
+        },
+        deny: {
+          summary: "machines and builds that nothing is released to (administrators)",
+          members: {
+            add: { summary: "end trust in a machine or build", load: () => import("./roles/owner/commands/trustee-deny-add.ts") },
+            ls: { summary: "list deny rows", load: () => import("./roles/owner/commands/trustee-deny-ls.ts") },
+            rm: { summary: "remove a deny row", load: () => import("./roles/owner/commands/trustee-deny-rm.ts") },
+          },
+        },
       },
     },
     model: {
@@ -79,6 +111,7 @@ const tree: Group = {
         set: { summary: "put a resource or attestation policy in force", load: () => import("./roles/owner/commands/policy-set.ts") },
         get: { summary: "print a policy in force", load: () => import("./roles/owner/commands/policy-get.ts") },
         ls: { summary: "list policies, and the templates that cai brings", load: () => import("./roles/owner/commands/policy-ls.ts") },
+        rm: { summary: "remove an attestation policy", load: () => import("./roles/owner/commands/policy-rm.ts") },
         check: { summary: "find mistakes in policies without running them", load: () => import("./roles/owner/commands/policy-check.ts") },
         test: { summary: "run the tests of policies in a folder", load: () => import("./roles/owner/commands/policy-test.ts") },
         fmt: { summary: "lay policies out in one style", load: () => import("./roles/owner/commands/policy-fmt.ts") },
@@ -94,6 +127,10 @@ const tree: Group = {
       members: {
         set: { summary: "set the values that a measurement may have", load: () => import("./roles/owner/commands/reference-set.ts") },
         ls: { summary: "list reference values", load: () => import("./roles/owner/commands/reference-ls.ts") },
+        learn: {
+          summary: "propose reference values from verified evidence",
+          load: () => import("./roles/owner/commands/reference-learn.ts"),
+        },
         rm: { summary: "remove a reference value", load: () => import("./roles/owner/commands/reference-rm.ts") },
       },
     },

@@ -25,6 +25,8 @@ export interface AppraisalRequest {
   /** what `floor` found; lowers the vector after the policy */
   readonly floor: readonly FloorHit[];
   readonly references: ReferenceValues;
+  /** is told the name of each reference value that the policy asks for and that there is; again where it asks again */
+  readonly onReference?: (name: string) => void;
   /** seconds since 1970, for `time.now_ns`; a policy that asks for the time fails where it is absent */
   readonly now?: number;
 }
@@ -41,11 +43,12 @@ const QUERIES = ["trust_claims", ...RULES].map((rule) => `data.policy.${rule}`);
  */
 export function appraise(request: AppraisalRequest): Appraisal {
   const policy = compilePolicy(request.policyText);
+  const references = request.onReference === undefined ? request.references : watched(request.references, request.onReference);
   const answers = policy.evaluateEach(QUERIES, {
     input: request.evidence,
-    data: { reference: request.references },
+    data: { reference: references },
     ...(request.now !== undefined && { now: request.now }),
-    referenceValue: (id) => (Object.hasOwn(request.references, id) ? request.references[id]! : null),
+    referenceValue: (id) => (Object.hasOwn(references, id) ? references[id]! : null),
   });
   const vector = capVector(claimsOf(answers), request.floor);
   return {
@@ -56,6 +59,16 @@ export function appraise(request: AppraisalRequest): Appraisal {
     level: assurance(request.evidence, request.references),
     floorHits: request.floor,
   };
+}
+
+/** The same values; each one that is read is told. A policy that goes through all of `data.reference` asks for all. */
+function watched(references: ReferenceValues, tell: (name: string) => void): ReferenceValues {
+  return new Proxy(references, {
+    get(target, name) {
+      if (typeof name === "string" && Object.hasOwn(target, name)) tell(name);
+      return Reflect.get(target, name);
+    },
+  });
 }
 
 function claimsOf([object, ...singles]: readonly (JsonValue | undefined)[]): TrustVector {

@@ -1,5 +1,5 @@
 import { createHash, type KeyObject, randomBytes } from "node:crypto";
-import { CompactSign, compactVerify } from "jose";
+import { CompactSign, compactVerify, decodeProtectedHeader } from "jose";
 import { z } from "zod";
 import { encodeBase64Url } from "../crypto/index.ts";
 import { CaiError } from "../system/index.ts";
@@ -12,8 +12,29 @@ export interface AdminRequest {
   readonly body: Uint8Array;
 }
 
+/** Who may sign admin tokens: an administrator by a key, or an identity provider for others (trustee.md §2.1, §2.2). */
+export interface AdminIssuer {
+  /** the name under which the trustee knows it */
+  readonly name: string;
+  /** a provider's tokens must name a role and may be used again; the tokens of a key need not and carry an id for one use */
+  readonly kind: "key" | "provider";
+  /** the roles that its tokens may name; undefined: any. A key's token without a role has its only one, or `admin` where any is free */
+  readonly roles?: readonly string[];
+  /** what `iss` must be, where that is asked for */
+  readonly issuer?: string;
+  /** what `aud` must name; without it, a token that names an audience must name this trustee */
+  readonly audience?: string;
+  /**
+   * @param kid  that of the token's header, where it has one
+   * @returns the public keys that may have signed the token; whatever key its header brings along is not looked at
+   */
+  keys(kid: string | undefined): Promise<readonly KeyObject[]> | readonly KeyObject[];
+}
+
 /** What one admin token was accepted for. Only `checkAdminToken` makes these. */
 export interface AdminGrant {
+  /** the name of the {@link AdminIssuer} */
+  readonly issuer: string;
   readonly role: string;
   /** true where the token was good for this request only */
   readonly oneRequest: boolean;
@@ -27,7 +48,16 @@ const CLOCK_LEEWAY = 60;
 const MAX_TOKEN = 8192;
 const JTI_BYTES = 16;
 /** The role of tokens that name none: those of the openanolis family (trustee.md §2.1). */
-const DEFAULT_ROLE = "admin";
+export const DEFAULT_ROLE = "admin";
+
+/** The algorithms of each kind of key; none of them is symmetric, and `none` is none of them. */
+const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
+  ed25519: ["EdDSA"],
+  "ec prime256v1": ["ES256"],
+  "ec secp384r1": ["ES384"],
+  "ec secp521r1": ["ES512"],
+  rsa: ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+};
 
 /**
  * Makes a token that is good for one request at one trustee (security.md §3.6).
@@ -52,8 +82,7 @@ export async function makeAdminToken(key: KeyObject, tid: string, request: Admin
 
 /** What a trustee checks admin tokens against. */
 export interface AdminTokenExpectation {
-  /** Ed25519 public keys of the administrators */
-  readonly keys: readonly KeyObject[];
+  readonly issuers: readonly AdminIssuer[];
   readonly tid: string;
   readonly request: AdminRequest;
   /** false where the connection is neither TLS nor a unix socket nor loopback, so that others may read a token */
@@ -74,6 +103,7 @@ const adminClaims = z.object({
   exp: z.number().optional(),
   jti: z.string().min(1).max(128).optional(),
   aud: z.union([z.string(), z.array(z.string()).max(16)]).optional(),
+  iss: z.string().max(512).optional(),
   htm: z.string().optional(),
   htu: z.string().optional(),
   bh: z.string().optional(),
@@ -83,15 +113,17 @@ type AdminClaims = z.output<typeof adminClaims>;
 
 /**
  * Checks an admin token: one of ours, good for one request, or one of the upstream families, which is reusable and therefore must
- * end soon and travel where nobody else reads (security.md I24, §3.6). Whatever a token carries is enforced, whoever made it.
+ * end soon and travel where nobody else reads (security.md I24, §3.6). Whatever a token carries is enforced, whoever made it; but a
+ * provider's token may be used again until it ends, whatever id it carries.
  *
  * @param token  the text after `Bearer `; undefined where the request has none
  * @throws CaiError `admin.unauthenticated`, `admin.token-unbounded`, `admin.token-mismatch`, `admin.bearer-over-plaintext`,
- *   `admin.token-replayed`
+ *   `admin.token-replayed`, `admin.forbidden`
  */
 export async function checkAdminToken(token: string | undefined, expected: AdminTokenExpectation): Promise<AdminGrant> {
-  const claims = await verifiedClaims(token, expected.keys);
+  const { claims, issuer } = await verifiedClaims(token, expected.issuers);
   const expiry = requireCurrent(claims, expected.now);
+  requireAddressee(claims, issuer, expected.tid);
   requireThisRequest(claims, expected);
   const oneRequest = isForOneRequest(claims, expiry);
   if (!oneRequest && !expected.privateConnection) {
@@ -99,30 +131,78 @@ export async function checkAdminToken(token: string | undefined, expected: Admin
       expected: "TLS, loopback, or a token for one request",
     });
   }
+  const role = roleOf(claims, issuer);
   // Last, so that a request that is refused for another reason does not burn the token of the one that was meant.
-  if (claims.jti !== undefined && !(await expected.spend(claims.jti, expiry + CLOCK_LEEWAY))) {
+  const once = claims.jti !== undefined && (issuer.kind === "key" || oneRequest);
+  if (once && !(await expected.spend(claims.jti!, expiry + CLOCK_LEEWAY))) {
     throw new CaiError("admin.token-replayed", "the admin token was used before");
   }
-  return { role: claims.role ?? DEFAULT_ROLE, oneRequest } as AdminGrant;
+  return { issuer: issuer.name, role, oneRequest } as AdminGrant;
 }
 
-async function verifiedClaims(token: string | undefined, keys: readonly KeyObject[]): Promise<AdminClaims> {
+interface VerifiedClaims {
+  readonly claims: AdminClaims;
+  readonly issuer: AdminIssuer;
+}
+
+async function verifiedClaims(token: string | undefined, issuers: readonly AdminIssuer[]): Promise<VerifiedClaims> {
   if (token === undefined) throw unauthenticated("no admin token");
   if (token.length > MAX_TOKEN) throw unauthenticated("an oversized token");
-  for (const key of keys) {
-    let payload: Uint8Array;
-    try {
-      ({ payload } = await compactVerify(token, key, { algorithms: ["EdDSA"] }));
-    } catch {
-      continue; // another admin's key may have signed it
-    }
-    try {
-      return adminClaims.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload)));
-    } catch {
-      throw unauthenticated("claims of another form");
+  const header = headerOf(token);
+  for (const issuer of issuers) {
+    for (const key of await issuer.keys(header.kid)) {
+      if (!algorithmsOf(key).includes(header.alg)) continue;
+      let payload: Uint8Array;
+      try {
+        ({ payload } = await compactVerify(token, key, { algorithms: [header.alg] }));
+      } catch {
+        continue; // another admin's key may have signed it
+      }
+      return { claims: readClaims(payload), issuer };
     }
   }
   throw unauthenticated("a token that no admin key of this trustee signed");
+}
+
+const tokenHeader = z.object({ alg: z.string().max(16), kid: z.string().max(256).optional() });
+
+function headerOf(token: string): z.output<typeof tokenHeader> {
+  try {
+    return tokenHeader.parse(decodeProtectedHeader(token));
+  } catch {
+    throw unauthenticated("a token of another form");
+  }
+}
+
+function readClaims(payload: Uint8Array): AdminClaims {
+  try {
+    return adminClaims.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload)));
+  } catch {
+    throw unauthenticated("claims of another form");
+  }
+}
+
+/** @returns the algorithms that a key may sign admin tokens with; none for a key of another kind */
+export function algorithmsOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): readonly string[] {
+  return ALGORITHMS[type === "ec" ? `ec ${details?.namedCurve}` : String(type)] ?? [];
+}
+
+function requireAddressee({ aud, iss }: AdminClaims, issuer: AdminIssuer, tid: string): void {
+  if (issuer.issuer !== undefined && iss !== issuer.issuer) throw mismatch("iss", issuer.issuer, String(iss));
+  if (aud === undefined && issuer.audience === undefined) return;
+  const named = aud === undefined ? [] : [aud].flat();
+  const wanted = issuer.audience ?? tid;
+  if (!named.includes(wanted)) throw mismatch("aud", wanted, String(aud));
+}
+
+/** A key with a restricted role has that one also where its token names none, and never another. */
+function roleOf({ role }: AdminClaims, { kind, roles }: AdminIssuer): string {
+  const implied = kind === "provider" ? undefined : roles === undefined ? DEFAULT_ROLE : roles.length === 1 ? roles[0] : undefined;
+  const named = role ?? implied;
+  if (named !== undefined && (roles === undefined || roles.includes(named))) return named;
+  throw new CaiError("admin.forbidden", named === undefined ? "the admin token names no role" : "the role is not one of the signer's", {
+    ...(named !== undefined && { got: named }),
+  });
 }
 
 function requireCurrent({ iat, nbf, exp }: AdminClaims, now: number): number {
@@ -137,8 +217,7 @@ function requireCurrent({ iat, nbf, exp }: AdminClaims, now: number): number {
   return exp;
 }
 
-function requireThisRequest({ aud, htm, htu, bh }: AdminClaims, { tid, request }: AdminTokenExpectation): void {
-  if (aud !== undefined && !(Array.isArray(aud) ? aud : [aud]).includes(tid)) throw mismatch("aud", tid, String(aud));
+function requireThisRequest({ htm, htu, bh }: AdminClaims, { request }: AdminTokenExpectation): void {
   if (htm !== undefined && htm !== request.method) throw mismatch("htm", request.method, htm);
   if (htu !== undefined && htu !== request.target) throw mismatch("htu", request.target, htu);
   if (bh !== undefined && bh !== bodyHash(request.body)) throw mismatch("bh", "the digest of this body", "another digest");

@@ -67,6 +67,8 @@ const referenceRefused = (status: number): Outcome => ({
   coco: { variant: "RvpsError", detail: "RVPS error" },
 });
 
+const administrationRefused = (status: number): Outcome => ({ variant: "SerdeError", status, detail: "Administration refused" });
+
 /** Errors whose answer is the same wherever they happen. */
 const OUTCOMES: Partial<Record<ErrorId, Outcome>> = {
   "admin.unauthenticated": adminRefused(401, ""),
@@ -75,6 +77,14 @@ const OUTCOMES: Partial<Record<ErrorId, Outcome>> = {
   "admin.token-replayed": adminRefused(401, ""),
   "admin.token-mismatch": adminRefused(401, ""),
   "admin.forbidden": adminRefused(403, ": no right to this endpoint"),
+  "admin.administrator-missing": administrationRefused(404),
+  "admin.last-administrator": administrationRefused(409),
+  "admin.role-in-use": administrationRefused(409),
+  "admin.role-missing": administrationRefused(404),
+  "kbs.denial-missing": administrationRefused(404),
+  "kbs.realm-missing": administrationRefused(404),
+  "kbs.realm-not-empty": administrationRefused(409),
+  "kbs.provenance-unsupported": referenceRefused(501),
   "kbs.path-invalid": {
     variant: "InvalidRequestPath",
     status: 404,
@@ -126,6 +136,7 @@ const PLACES: Readonly<Record<ErrorPlace, Outcome>> = {
 /** Statuses that an error has wherever it happens: what the trustee itself lacks at the moment, and requests that never end. */
 const STATUSES: Partial<Record<ErrorId, number>> = {
   "kbs.request-timeout": 408,
+  "store.unavailable": 503,
   "tee.verifier-lost": 503,
   "tee.verifier-timeout": 503,
   "trustee.clock-behind": 503,

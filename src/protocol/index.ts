@@ -1,8 +1,11 @@
 export {
   type AdminGrant,
+  type AdminIssuer,
   type AdminRequest,
   type AdminTokenExpectation,
+  algorithmsOf,
   checkAdminToken,
+  DEFAULT_ROLE,
   makeAdminToken,
 } from "./admin-token.ts";
 export {

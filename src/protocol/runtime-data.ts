@@ -13,11 +13,13 @@ export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number];
 export const DEFAULT_HASH: HashAlgorithm = "sha384";
 
 /** What evidence is made for: each use has hashed data of exactly its own member set (security.md §3.2). */
-export type EvidencePurpose = "rcar" | "rcar-device" | "rats-tls" | "ohttp-key" | "ohttp-client";
+export type EvidencePurpose = "rcar" | "rcar-device" | "service-release" | "rats-tls" | "ohttp-key" | "ohttp-client";
 
 const MEMBER_SETS: Readonly<Record<EvidencePurpose, { readonly required: readonly string[]; readonly optional: readonly string[] }>> = {
   rcar: { required: ["additional-evidence", "nonce", "tee-pubkey"], optional: ["cai"] },
   "rcar-device": { required: ["nonce", "tee-pubkey"], optional: [] },
+  // Only where a realm takes tokens of the attestation service for its resources (security.md §6).
+  "service-release": { required: ["challenge_token", "tee-pubkey"], optional: ["nonce"] },
   "rats-tls": { required: ["pubkey-hash"], optional: ["challenge_token"] },
   "ohttp-key": { required: ["hpke_key_config"], optional: ["challenge_token"] },
   "ohttp-client": { required: ["pk_s"], optional: ["challenge_token"] },
@@ -91,6 +93,19 @@ export function parseRcarRuntimeData(value: JsonValue | undefined, version: Prot
   if (!members.success) throw otherPurpose("additional-evidence, nonce, tee-pubkey and, where negotiated, cai", value ?? null);
   const { "additional-evidence": additionalEvidence, nonce, "tee-pubkey": key, cai } = members.data;
   return { nonce, teeKey: parseTeeKey(key), additionalEvidence, ...(cai && { tid: cai.tid }) };
+}
+
+const serviceMembers = z.strictObject({ challenge_token: z.string().min(1), nonce: z.string().optional(), "tee-pubkey": jsonValue });
+
+/**
+ * Reads the runtime data of an attestation-service token that is to open resources: the service's challenge beside the guest's key.
+ *
+ * @throws CaiError `kbs.evidence-purpose` for any other member set, `kbs.tee-key-invalid`
+ */
+export function parseServiceRuntimeData(value: JsonValue | undefined): TeeKey {
+  const members = serviceMembers.safeParse(value);
+  if (!members.success) throw otherPurpose("challenge_token, tee-pubkey and, where given, nonce", value ?? null);
+  return parseTeeKey(members.data["tee-pubkey"]);
 }
 
 /** @returns the error for hashed data that was made for another use */

@@ -1,7 +1,7 @@
 import { decodeJwt } from "jose";
 import { z } from "zod";
 import { CaiError, type JsonObject, type JsonValue } from "../system/index.ts";
-import { parseRcarRuntimeData } from "./runtime-data.ts";
+import { parseRcarRuntimeData, parseServiceRuntimeData } from "./runtime-data.ts";
 import { jsonValue, tid } from "./schema.ts";
 import type { TeeKey } from "./tee-key.ts";
 import type { ProtocolVersion } from "./versions.ts";
@@ -86,6 +86,8 @@ export interface TokenExpectation {
   readonly policyHash: string;
   /** the versions of the protocol that this trustee speaks */
   readonly versions: readonly ProtocolVersion[];
+  /** where tokens of the attestation service are taken: the policies that they may be appraised under, id to hash (security.md I6) */
+  readonly attestationService?: ReadonlyMap<string, string>;
   /** seconds since 1970 */
   readonly now: number;
 }
@@ -100,7 +102,10 @@ export interface TokenExpectation {
 export function attestedKeyForRelease(claims: EarClaims, expected: TokenExpectation): TeeKey {
   requireCurrent(claims, expected.now);
   const { cai } = claims;
-  if (cai?.use !== "kbs") throw refused("kbs.token-use", "the token is not for the key broker", "kbs", cai?.use ?? "none");
+  const wanted = cai?.use === "as" ? expected.attestationService : new Map([[expected.policyId, expected.policyHash]]);
+  if (cai === undefined || wanted === undefined) {
+    throw refused("kbs.token-use", "the token is not for the key broker", "kbs", cai?.use ?? "none");
+  }
   if (cai.tid !== expected.tid) throw refused("kbs.token-issuer", "another trustee minted the token", expected.tid, cai.tid);
   if (cai.world !== expected.world) {
     throw refused("kbs.token-issuer", "the token belongs to the other world", expected.world, cai.world);
@@ -108,18 +113,22 @@ export function attestedKeyForRelease(claims: EarClaims, expected: TokenExpectat
   const primary = claims.submods[PRIMARY_SUBMODULE];
   if (!primary) throw malformedToken(`no submodule ${PRIMARY_SUBMODULE}`);
   const policyId = primary["ear.appraisal-policy-id"];
-  if (policyId !== expected.policyId) {
-    throw refused("kbs.token-policy", "the token was appraised under another policy", expected.policyId, policyId);
+  const policyHash = wanted.get(policyId);
+  if (policyHash === undefined) {
+    throw refused("kbs.token-policy", "the token was appraised under another policy", [...wanted.keys()].join(", "), policyId);
   }
-  if (cai.policy_hash !== expected.policyHash) {
-    throw refused("kbs.token-policy", "the policy was changed after the token was minted", expected.policyHash, cai.policy_hash);
+  if (cai.policy_hash !== policyHash) {
+    throw refused("kbs.token-policy", "the policy was changed after the token was minted", policyHash, cai.policy_hash);
   }
-  if (cai.fresh !== "nonce") throw refused("kbs.token-not-fresh", "the token's evidence is bound to no nonce", "nonce", cai.fresh);
+  const fresh = cai.use === "as" ? "challenge" : "nonce";
+  if (cai.fresh !== fresh) throw refused("kbs.token-not-fresh", `the token's evidence is bound to no ${fresh}`, fresh, cai.fresh);
+  const runtimeData = primary["ear.veraison.annotated-evidence"]["runtime_data_claims"];
+  if (cai.use === "as") return parseServiceRuntimeData(runtimeData);
   // Switching a version off ends what was minted under it, too.
   const version = expected.versions.find((name) => name === cai.protocol);
   if (version === undefined)
     throw refused("kbs.version-unsupported", "the token is of another version", expected.versions.join(", "), cai.protocol);
-  return parseRcarRuntimeData(primary["ear.veraison.annotated-evidence"]["runtime_data_claims"], version).teeKey;
+  return parseRcarRuntimeData(runtimeData, version).teeKey;
 }
 
 const CLOCK_LEEWAY = 60;

@@ -1,3 +1,14 @@
 export { VerifierPool, type VerifierPoolOptions } from "./pool/verifier-pool.ts";
-export type { Attester, Binding, Claims, FloorFacts, TeeClass, TeeName, TrustAnchor, Verifier } from "./tee.ts";
+export type {
+  Attester,
+  Binding,
+  Claims,
+  FloorFacts,
+  IdentifierKind,
+  PlatformIdentifier,
+  TeeClass,
+  TeeName,
+  TrustAnchor,
+  Verifier,
+} from "./tee.ts";
 export { isTeeName, type VerifierOptions, verifiers } from "./verifiers.ts";

@@ -42,6 +42,20 @@ export interface Claims {
   readonly members: JsonObject;
   /** what the floor looks at, whatever the policies say (security.md §4) */
   readonly floor: FloorFacts;
+  /** seconds since 1970 from which on the collateral counts as expired; absent where the platform has none */
+  readonly currentUntil?: number;
+  /** what names this machine, for deny rows (security.md I16) */
+  readonly identifiers?: readonly PlatformIdentifier[];
+}
+
+/** What may name a machine. Its measurements and init data are not among these: they are claims already. */
+export type IdentifierKind = "ppid" | "platform-instance" | "pck-serial" | "chip-id" | "csv-cek" | "csv-pek";
+
+/** One name of a machine, of the kind that it is. */
+export interface PlatformIdentifier {
+  readonly kind: IdentifierKind;
+  /** lower-case hex */
+  readonly value: string;
 }
 
 /** The platform-independent facts that the floor decides on. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { type AdminTokenExpectation, checkAdminToken, makeAdminToken } from "../../src/protocol/index.ts";
+import { type AdminIssuer, type AdminTokenExpectation, checkAdminToken, makeAdminToken } from "../../src/protocol/index.ts";
 import { asyncRejection } from "../rejection.ts";
 import { NOW, OTHER_TID, TID, utf8 } from "./samples.ts";
 
@@ -8,11 +8,13 @@ const admin = generateKeyPairSync("ed25519");
 const stranger = generateKeyPairSync("ed25519");
 const request = { method: "POST", target: "/kbs/v0/resource/a/b/c?x=1", body: utf8("secret") };
 
+const issuer = (...keys: KeyObject[]): AdminIssuer => ({ name: "admin", kind: "key", keys: () => keys });
+
 /** What a trustee that has seen no token yet expects. */
 function expectation(change: Partial<AdminTokenExpectation> = {}): AdminTokenExpectation {
   const spent = new Set<string>();
   return {
-    keys: [admin.publicKey],
+    issuers: [issuer(admin.publicKey)],
     tid: TID,
     request,
     privateConnection: false,
@@ -44,7 +46,9 @@ describe("an admin token of ours", () => {
   });
 
   test("is good with any one of several admin keys", async () => {
-    expect(await checkAdminToken(await ours(), expectation({ keys: [stranger.publicKey, admin.publicKey] }))).toMatchObject({
+    expect(
+      await checkAdminToken(await ours(), expectation({ issuers: [issuer(stranger.publicKey), issuer(admin.publicKey)] })),
+    ).toMatchObject({
       role: "admin",
     });
   });
@@ -172,12 +176,12 @@ describe("what is no admin token", () => {
     ],
     ["a huge token", tokenOf({ exp: NOW + 60, pad: "x".repeat(8192) })],
   ])("%s is refused", async (_name, token) => {
-    const trustee = expectation({ privateConnection: true, keys: [admin.publicKey, rsa.publicKey] });
+    const trustee = expectation({ privateConnection: true, issuers: [issuer(admin.publicKey, rsa.publicKey)] });
     expect((await asyncRejection(checkAdminToken(token, trustee))).id).toBe("admin.unauthenticated");
   });
 
   test("no key of the trustee, no admin", async () => {
-    expect((await asyncRejection(checkAdminToken(await ours(), expectation({ keys: [] })))).id).toBe("admin.unauthenticated");
+    expect((await asyncRejection(checkAdminToken(await ours(), expectation({ issuers: [issuer()] })))).id).toBe("admin.unauthenticated");
   });
 });
 

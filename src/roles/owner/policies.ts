@@ -14,7 +14,7 @@ const MAX_POLICY = 1024 * 1024;
 const DEFAULT_ID = "default";
 
 /** @throws CaiError `cli.usage` */
-export function parsePolicyKind(text: string): PolicyKind {
+function parsePolicyKind(text: string): PolicyKind {
   const kind = POLICY_KINDS.find((name) => name === text);
   if (kind === undefined)
     throw new CaiError("cli.usage", `there is no ${JSON.stringify(text)} policy`, { expected: POLICY_KINDS.join(" or "), got: text });
@@ -42,25 +42,44 @@ export function templateNames(kind: PolicyKind): TemplateName[] {
   return names.filter((name) => name.startsWith("attestation") === (kind === "attestation"));
 }
 
-/** Puts a policy in force; the trustee refuses one that does not compile. */
-export async function setPolicy(admin: TrusteeAdmin, kind: PolicyKind, text: string): Promise<void> {
-  const policy = encodeBase64Url(new TextEncoder().encode(text));
-  const body = kind === "resource" ? { policy } : { type: "rego", policy_id: DEFAULT_ID, policy };
-  await admin.call({ method: "POST", path: `${kind}-policy`, body: JSON.stringify(body) });
+/** Which of a trustee's policies is meant. */
+export interface PolicyPlace {
+  readonly kind: PolicyKind;
+  /** of an attestation policy; default: the one that the key broker uses */
+  readonly id?: string | undefined;
+  readonly realm?: string | undefined;
 }
 
-/** @returns the text of the policy in force */
-export async function getPolicy(admin: TrusteeAdmin, kind: PolicyKind): Promise<string> {
-  const answer = await admin.call({
-    method: "GET",
-    path: kind === "resource" ? "cai/resource-policy" : `attestation-policy/${DEFAULT_ID}`,
-  });
-  return decodeText(decodeBase64Url(new TextDecoder().decode(answer)), "the trustee's answer");
+/** @throws CaiError `cli.usage`: there is one resource policy in a realm, and it has no id */
+export function policyPlace(kindText: string, { id, realm }: { id: string | undefined; realm: string | undefined }): PolicyPlace {
+  const kind = parsePolicyKind(kindText);
+  if (kind === "resource" && id !== undefined) {
+    throw new CaiError("cli.usage", "a realm has one resource policy, which has no id", { expected: "attestation with --id" });
+  }
+  return { kind, id, realm };
+}
+
+/** Puts a policy in force; the trustee refuses one that does not compile. */
+export async function setPolicy(admin: TrusteeAdmin, { kind, id = DEFAULT_ID, realm }: PolicyPlace, text: string): Promise<void> {
+  const policy = encodeBase64Url(new TextEncoder().encode(text));
+  const body = kind === "resource" ? { policy } : { type: "rego", policy_id: id, policy };
+  await admin.call({ method: "POST", path: `${kind}-policy`, realm, body: JSON.stringify(body) });
+}
+
+/** @returns the text of the policy */
+export async function getPolicy(admin: TrusteeAdmin, { kind, id = DEFAULT_ID, realm }: PolicyPlace): Promise<string> {
+  const path = kind === "resource" ? "cai/resource-policy" : `attestation-policy/${encodeURIComponent(id)}`;
+  return decodeText(decodeBase64Url(new TextDecoder().decode(await admin.call({ method: "GET", path, realm }))), "the trustee's answer");
+}
+
+/** Removes an attestation policy; those in force are only ever replaced. */
+export async function removePolicy(admin: TrusteeAdmin, id: string, realm: string | undefined): Promise<void> {
+  await admin.call({ method: "DELETE", path: `attestation-policy/${encodeURIComponent(id)}`, realm });
 }
 
 /** @returns the ids of the attestation policies, each with the SHA-384 of its text (base64url) */
-export async function listAttestationPolicies(admin: TrusteeAdmin): Promise<Record<string, string>> {
-  const answer = await admin.call({ method: "GET", path: "attestation-policies" });
+export async function listAttestationPolicies(admin: TrusteeAdmin, realm: string | undefined): Promise<Record<string, string>> {
+  const answer = await admin.call({ method: "GET", path: "attestation-policies", realm });
   return z.record(z.string(), z.string()).parse(JSON.parse(new TextDecoder().decode(answer)));
 }
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { encodeBase64Url } from "../../crypto/index.ts";
 import type { TrusteeAdmin } from "./trustee-admin.ts";
 
-const resourceRows = z.array(z.object({ repository_name: z.string(), resource_type: z.string(), resource_tag: z.string() }));
+const resourceRows = z.array(z.object({ path: z.string(), size: z.number(), realm: z.string() }));
 
 /** A secret and where it is to lie: `repository/type/tag`. */
 export interface NewResource {
@@ -21,9 +21,17 @@ export async function storeResources(admin: TrusteeAdmin, resources: readonly Ne
   await admin.call({ method: "POST", path: "cai/resources", body });
 }
 
-/** @returns the paths `repository/type/tag` of all secrets, sorted */
-export async function listResources(admin: TrusteeAdmin): Promise<string[]> {
-  const answer = await admin.call({ method: "GET", path: "resources" });
-  const rows = resourceRows.parse(JSON.parse(new TextDecoder().decode(answer)));
-  return rows.map((row) => `${row.repository_name}/${row.resource_type}/${row.resource_tag}`).sort();
+/** A secret as a trustee lists it, without its content. */
+export interface ListedResource {
+  readonly path: string;
+  /** bytes */
+  readonly size: number;
+  /** the realm that decides on it; empty for the root */
+  readonly realm: string;
+}
+
+/** @returns every secret, or those of one realm, sorted by path */
+export async function listResources(admin: TrusteeAdmin, realm: string | undefined): Promise<ListedResource[]> {
+  const answer = await admin.call({ method: "GET", path: "cai/resources", realm });
+  return resourceRows.parse(JSON.parse(new TextDecoder().decode(answer)));
 }

@@ -32,6 +32,16 @@ export const ADMIN_FLAGS = {
   ca: { kind: "text", value: "FILE", about: "certificate authorities (PEM) for the trustee's TLS, instead of the built-in ones" },
 } as const satisfies Record<string, FlagSpec>;
 
+/** The flag of verbs that work on what one realm has. */
+export const REALM_FLAG = {
+  realm: {
+    kind: "text",
+    value: "REALM",
+    about: "the prefix of resource paths whose policies and values are meant; by default those of your role, else of the root",
+    commandLineOnly: true,
+  },
+} as const satisfies Record<string, FlagSpec>;
+
 export interface AdminSettings {
   readonly trustee: string;
   readonly "admin-key": string;
@@ -44,6 +54,8 @@ export interface AdminCall {
   readonly method: "GET" | "POST" | "DELETE";
   /** below `/kbs/v0/` */
   readonly path: string;
+  /** the realm that is meant; undefined leaves it to the trustee */
+  readonly realm?: string | undefined;
   readonly body?: Uint8Array | string;
 }
 
@@ -96,9 +108,9 @@ export async function connectAdmin(
   }
   return {
     world,
-    async call({ method, path, body = "" }) {
+    async call({ method, path, realm, body = "" }) {
       const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-      const target = fresh(PREFIX + path);
+      const target = fresh(PREFIX + path) + (realm === undefined ? "" : `&realm=${encodeURIComponent(realm)}`);
       const url = new URL(base.pathname.replace(/\/$/, "") + target, base);
       const token = await makeAdminToken(key, tid, { method, target, body: bytes }, Math.floor(Date.now() / 1000));
       const headers = { authorization: `Bearer ${token}`, ...(bytes.length > 0 && { "content-type": "application/octet-stream" }) };

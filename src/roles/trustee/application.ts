@@ -1,16 +1,19 @@
 import { Hono } from "hono";
 import { bodyContext, KBS_PREFIX, KEYLESS_CONTEXT, type PeerFamily, SIGNATURE_HEADER } from "../../protocol/index.ts";
 import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
+import { type AdminScope, adminScope } from "./admin-scope.ts";
 import type { AdministratorCheck } from "./administrators.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { errorAnswer } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { bearerOf } from "./presented-token.ts";
-import { readRealm } from "./realm.ts";
+import { type Realms, readRealm } from "./realm.ts";
 import type { Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
-import { isAdminRight } from "./rights.ts";
+import { type AdminRight, isAdminRight } from "./rights.ts";
+import type { Role } from "./role.ts";
 import { type Call, mountsOf, type Reply, type Route } from "./route.ts";
+import { ROOT_REALM } from "./store/index.ts";
 
 /** How long a body may take to arrive, milliseconds. */
 const BODY_TIMEOUT_MS = 30_000;
@@ -22,6 +25,9 @@ const MAX_BODIES = 128 * 1024 * 1024;
 export interface ApplicationParts {
   readonly keys: TrusteeKeys;
   readonly administrators: AdministratorCheck;
+  readonly realms: Realms;
+  /** whether routes that say so are read without a token (trustee.md §1.2); never one that writes (security.md I23) */
+  readonly legacyOpen: boolean;
   readonly recorder: Recorder;
   readonly logger: Logger;
   readonly clock: () => number;
@@ -72,12 +78,14 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
         const reading = readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS, take, arrival.signal);
         const body = await reading.finally(() => arriving.delete(arrival));
         if (raw.method !== "GET") signing = { context: bodyContext(body) };
-        const call = callOf(raw, target, body, context.env.client, parts.clock(), (value) => {
+        let call = callOf(raw, target, body, context.env.client, parts.clock(), (value) => {
           signing = { context: value };
         });
         if (isAdminRight(route.right)) {
-          await requireAdmin(parts, route, call, target);
+          const role = isOpen(parts, route, call) ? undefined : await requireAdmin(parts, route, call, target);
           authorized = true;
+          const scope = role && (await requireScope(parts, role, { ...route, right: route.right }, call));
+          call = { ...call, ...(scope ?? { realm: ROOT_REALM, confinedTo: ROOT_REALM }) };
         }
         reply = await route.handle(call);
         if (authorized && route.method !== "GET") await parts.recorder.record({ ...adminDecision(route, call), outcome: "allowed" });
@@ -119,20 +127,41 @@ function makeRoom(arriving: Set<AbortController>): void {
   longest.abort();
 }
 
-async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string): Promise<void> {
+/** Whether a reading is one that the operator left open: without a token, and of the root realm only. */
+function isOpen({ legacyOpen }: ApplicationParts, route: Route, { headers, query }: Call): boolean {
+  const named = query.get("realm") ?? ROOT_REALM;
+  return legacyOpen && route.legacyOpen === true && route.method === "GET" && !headers.has("authorization") && named === ROOT_REALM;
+}
+
+async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string): Promise<Role> {
   const privateConnection = parts.tls || isLoopbackHost(call.client);
   const request = { method: call.method, target, body: call.body };
   try {
-    await parts.administrators.require(bearerOf(call.headers), request, privateConnection, call.now);
+    return (await parts.administrators.require(bearerOf(call.headers), request, privateConnection, call.now)).role;
   } catch (error) {
     throw await parts.recorder.deny(error, adminDecision(route, call));
   }
 }
 
-function adminDecision(route: Route, call: Call): { time: number; kind: "admin"; subject: string; client: string } {
+/** What a role has no right to is a denial; a request that names nothing is only a mistake. */
+async function requireScope(
+  parts: ApplicationParts,
+  role: Role,
+  route: Route & { readonly right: AdminRight },
+  call: Call,
+): Promise<AdminScope> {
+  try {
+    return await adminScope(role, route, call, parts.realms);
+  } catch (error) {
+    if (CaiError.from(error).id !== "admin.forbidden") throw error;
+    throw await parts.recorder.deny(error, adminDecision(route, call));
+  }
+}
+
+function adminDecision(route: Route, call: Call): { time: number; kind: "admin"; realm: string; subject: string; client: string } {
   // The route's pattern where the path was not yet judged: a record must not be something that a stranger fills at will.
   const subject = call.path.length <= 512 ? call.path : route.path;
-  return { time: call.now, kind: "admin", subject: `${call.method} ${subject}`, client: call.client };
+  return { time: call.now, kind: "admin", realm: call.realm, subject: `${call.method} ${subject}`, client: call.client };
 }
 
 function callOf(

@@ -2,14 +2,18 @@ import { z } from "zod";
 import { decodeBase64Url, encodeBase64Url } from "../../crypto/index.ts";
 import type { CaiTokenMember, EarClaims } from "../../protocol/index.ts";
 import { CaiError, type ErrorId, type JsonObject } from "../../system/index.ts";
+import { type EvidenceFacts, evidenceFacts } from "./evidence-facts.ts";
 import type { SigningTokenSigner, TokenSigner } from "./token-signers.ts";
 
 /** The largest token that is made or looked at, characters; evidence with many claims makes long ones. */
 const MAX_TOKEN = 1024 * 1024;
 
-/** The claims of a token that this trustee mints: those of the protocol, and the floor's findings, which release looks at again. */
+/**
+ * The claims of a token that this trustee mints: those of the protocol, and what release looks at again: the floor's findings, and the facts
+ * about each submodule that they were found by.
+ */
 export interface MintedClaims extends EarClaims {
-  readonly cai: CaiTokenMember & { readonly floor: ErrorId[] };
+  readonly cai: CaiTokenMember & { readonly floor: ErrorId[]; readonly facts: Readonly<Record<string, EvidenceFacts>> };
 }
 
 /**
@@ -66,17 +70,23 @@ export function verifyToken(signers: readonly TokenSigner[], token: string): Jso
   return claims as JsonObject;
 }
 
-const floorMember = z.object({ cai: z.object({ floor: z.array(z.string().startsWith("policy.")).max(16) }) });
+const mintedMember = z.object({
+  cai: z.object({
+    floor: z.array(z.string().startsWith("policy.")).max(16),
+    facts: z.record(z.string().max(32), evidenceFacts),
+  }),
+});
 
 /**
- * @param claims  those of a token that this trustee signed for the key broker
- * @returns the floor lines that did not hold when the token was minted (security.md §4)
+ * @param claims  those of a token that this trustee signed
+ * @returns the floor lines that did not hold when the token was minted (security.md §4), and the facts to look at again
  * @throws CaiError `kbs.token-malformed` where the token does not say
  */
-export function floorInToken(claims: JsonObject): ErrorId[] {
-  const result = floorMember.safeParse(claims);
+export function mintedMembers(claims: JsonObject): Pick<MintedClaims["cai"], "floor" | "facts"> {
+  const result = mintedMember.safeParse(claims);
   if (!result.success) throw malformed("the floor's findings");
-  return result.data.cai.floor as ErrorId[];
+  const { floor, facts } = result.data.cai;
+  return { floor: floor as ErrorId[], facts };
 }
 
 function textBase64Url(text: string): string {

@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { type FloorHit, floor } from "../../policy/index.ts";
 import {
   checkBinding,
   deviceRuntimeData,
@@ -15,16 +14,18 @@ import {
   reportDataOf,
 } from "../../protocol/index.ts";
 import { CaiError, version } from "../../system/index.ts";
-import type { Claims } from "../../tee/index.ts";
 import type { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { type MintedClaims, signToken } from "./attestation-token.ts";
 import { checkClock } from "./clock.ts";
-import { gradeEvidence } from "./grading.ts";
+import type { Denials } from "./denial.ts";
+import { type FloorSurroundings, factsOf, floorOf } from "./evidence-facts.ts";
+import { annotatedEvidence, gradeEvidence } from "./grading.ts";
 import type { Handshakes, RcarHandshake } from "./handshake.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { initDataClaims } from "./init-data-claims.ts";
 import type { Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
+import type { ReferenceUsage } from "./reference-usage.ts";
 import { TOKEN_LIFE } from "./signer-schedule.ts";
 import { ROOT_REALM, type Store } from "./store/index.ts";
 import { isCpuPlatform } from "./tee-class.ts";
@@ -37,6 +38,8 @@ export interface AttestationParts extends VerificationParts {
   readonly handshakes: Handshakes;
   readonly policy: AttestationPolicyInForce;
   readonly recorder: Recorder;
+  readonly denials: Denials;
+  readonly usage: ReferenceUsage;
   readonly collateralGraceSeconds: number;
   /** whose claims of init data tokens carry */
   readonly family: PeerFamily;
@@ -167,7 +170,24 @@ async function mintClaims(parts: AttestationParts, message: RcarAttestation, han
   const { evidence, binding } = await verifyRun(parts, message, handshake, now);
   const policy = await parts.policy.get();
   const references = referencesInForce(await parts.store.references.all(ROOT_REALM), now);
-  const { submods, level, hits } = gradeEvidence({ evidence, policy, references, now, floor: ({ claims }) => floorHits(parts, claims) });
+  const surroundings: FloorSurroundings = {
+    world: parts.store.world,
+    collateralGrace: parts.collateralGraceSeconds,
+    denials: await parts.denials.inForce(ROOT_REALM),
+    // The verifier compared the report data with this run's, and the handshake's nonce is in it.
+    bound: true,
+    fresh: "nonce",
+    purpose: "release",
+    now,
+  };
+  const { submods, facts, level, hits } = gradeEvidence({
+    evidence,
+    policy,
+    references,
+    onReference: parts.usage.counting(ROOT_REALM),
+    now,
+    floor: (piece) => floorOf(factsOf(piece.claims), annotatedEvidence(piece), surroundings),
+  });
   return {
     eat_profile: EAR_PROFILE,
     iat: now,
@@ -186,21 +206,7 @@ async function mintClaims(parts: AttestationParts, message: RcarAttestation, han
       policy_hash: policy.hash,
       level,
       floor: hits.map(({ id }) => id),
+      facts,
     },
   };
-}
-
-function floorHits({ store, collateralGraceSeconds }: AttestationParts, claims: Claims): FloorHit[] {
-  return floor({
-    world: store.world,
-    simulated: claims.simulated,
-    debug: claims.floor.debug,
-    collateralExpiredFor: claims.floor.collateralExpiredFor,
-    collateralGrace: collateralGraceSeconds,
-    tcbStatus: claims.floor.tcbStatus,
-    // The verifier compared the report data with this run's, and the handshake's nonce is in it.
-    bound: true,
-    fresh: "nonce",
-    purpose: "release",
-  });
 }

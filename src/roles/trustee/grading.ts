@@ -1,25 +1,43 @@
 import { type AssuranceLevel, appraise, type FloorHit, policyExtensions } from "../../policy/index.ts";
 import { type EarSubmodule, PRIMARY_SUBMODULE } from "../../protocol/index.ts";
-import type { JsonObject } from "../../system/index.ts";
+import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { HashedPolicy } from "./attestation-policy.ts";
+import { type EvidenceFacts, factsOf } from "./evidence-facts.ts";
 import type { VerifiedEvidence } from "./verification.ts";
 
-/** Verified evidence that is to be graded. */
-export interface GradingRequest {
-  readonly evidence: readonly VerifiedEvidence[];
+/** What evidence is graded by. */
+interface GradingRules {
   readonly policy: HashedPolicy;
   /** reference values in force, by name */
   readonly references: JsonObject;
-  /** what the floor finds of one piece of evidence */
-  readonly floor: (evidence: VerifiedEvidence) => readonly FloorHit[];
+  /** is told which of them the policy asked for */
+  readonly onReference?: (name: string) => void;
   /** seconds since 1970 */
   readonly now: number;
+}
+
+/** Verified evidence that is to be graded. */
+export interface GradingRequest extends GradingRules {
+  readonly evidence: readonly VerifiedEvidence[];
+  /** what the floor finds of one piece of evidence */
+  readonly floor: (evidence: VerifiedEvidence) => readonly FloorHit[];
+}
+
+/** Evidence in a token that is to be graded again. */
+export interface RegradingRequest extends GradingRules {
+  /** the token's submodules, and the facts of each by the same name */
+  readonly submods: Readonly<Record<string, EarSubmodule>>;
+  readonly facts: Readonly<Record<string, EvidenceFacts>>;
+  /** what the floor finds of one piece of evidence now */
+  readonly floor: (facts: EvidenceFacts, annotated: JsonObject) => readonly FloorHit[];
 }
 
 /** The grades of one attestation. */
 export interface Grades {
   /** the submodules of an EAR token by name: class and index, `cpu0` first (trustee.md §5.2) */
   readonly submods: Readonly<Record<string, EarSubmodule>>;
+  /** what the floor looks at of each, by the same names */
+  readonly facts: Readonly<Record<string, EvidenceFacts>>;
   /** that of the primary evidence */
   readonly level: AssuranceLevel;
   /** of every piece of evidence: none is above the floor where another is below it */
@@ -31,19 +49,52 @@ export interface Grades {
  *
  * @throws CaiError `policy.…`
  */
-export function gradeEvidence({ evidence, policy, references, floor, now }: GradingRequest): Grades {
-  const submods: Record<string, EarSubmodule> = {};
+export function gradeEvidence({ evidence, floor, ...rules }: GradingRequest): Grades {
   const counts = new Map<string, number>();
-  const hits: FloorHit[] = [];
-  let level: AssuranceLevel = "L0";
-  for (const piece of evidence) {
+  const pieces = evidence.map((piece): GradedPiece => {
     const index = counts.get(piece.claims.class) ?? 0;
     counts.set(piece.claims.class, index + 1);
     const name = `${piece.claims.class}${index}`;
-    const own = floor(piece);
-    hits.push(...own);
-    const annotated = annotatedEvidence(piece);
-    const appraisal = appraise({ policyText: policy.text, policyId: policy.id, evidence: annotated, floor: own, references, now });
+    return { name, annotated: annotatedEvidence(piece), facts: factsOf(piece.claims), hits: floor(piece) };
+  });
+  return grade(pieces, rules);
+}
+
+/**
+ * Grades the evidence in a token again, by other rules than those that it was minted under (security.md I21).
+ *
+ * @throws CaiError `policy.…`; `kbs.token-malformed` where the token lacks the facts of a submodule
+ */
+export function regradeEvidence({ submods, facts, floor, ...rules }: RegradingRequest): Grades {
+  const pieces = Object.entries(submods).map(([name, { "ear.veraison.annotated-evidence": annotated }]): GradedPiece => {
+    const own = Object.hasOwn(facts, name) ? facts[name] : undefined;
+    if (own === undefined) throw new CaiError("kbs.token-malformed", `the token lacks what the floor looks at of ${name}`);
+    return { name, annotated, facts: own, hits: floor(own, annotated) };
+  });
+  return grade(pieces, rules);
+}
+
+/** One piece of evidence with all that its grade depends on. */
+interface GradedPiece {
+  readonly name: string;
+  readonly annotated: JsonObject;
+  readonly facts: EvidenceFacts;
+  readonly hits: readonly FloorHit[];
+}
+
+function grade(pieces: readonly GradedPiece[], { policy, references, onReference, now }: GradingRules): Grades {
+  const submods: Record<string, EarSubmodule> = {};
+  let level: AssuranceLevel = "L0";
+  for (const { name, annotated, hits } of pieces) {
+    const appraisal = appraise({
+      policyText: policy.text,
+      policyId: policy.id,
+      evidence: annotated,
+      floor: hits,
+      references,
+      ...(onReference && { onReference }),
+      now,
+    });
     if (name === PRIMARY_SUBMODULE) level = appraisal.level;
     submods[name] = {
       ...policyExtensions({ policyText: policy.text, evidence: annotated, references, now }),
@@ -53,7 +104,8 @@ export function gradeEvidence({ evidence, policy, references, floor, now }: Grad
       "ear.veraison.annotated-evidence": annotated,
     };
   }
-  return { submods, level, hits };
+  const facts = Object.fromEntries(pieces.map((piece) => [piece.name, piece.facts]));
+  return { submods, facts, level, hits: pieces.flatMap(({ hits }) => hits) };
 }
 
 /** @returns the object that attestation policies read and that tokens carry (trustee.md §5.2) */

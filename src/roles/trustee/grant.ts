@@ -1,6 +1,6 @@
 import { attestedKeyForRelease, type EarClaims, parseEarClaims, type TeeKey, type TokenExpectation } from "../../protocol/index.ts";
 import { CaiError, type ErrorId, type JsonObject } from "../../system/index.ts";
-import { floorInToken, verifyToken } from "./attestation-token.ts";
+import { type MintedClaims, mintedMembers, verifyToken } from "./attestation-token.ts";
 import type { TokenSigner } from "./token-signers.ts";
 
 /**
@@ -9,19 +9,27 @@ import type { TokenSigner } from "./token-signers.ts";
  */
 export class ReleaseGrant {
   readonly teeKey: TeeKey;
-  /** the whole of the token's claims, the resource policy's input */
+  /** the whole of the token's claims, as they were minted */
   readonly claims: JsonObject;
+  /** the evidence in the token, to be graded again, and the facts of each piece */
+  readonly submods: EarClaims["submods"];
+  readonly facts: MintedClaims["cai"]["facts"];
   readonly binding: "tagged" | "plain" | "none";
+  readonly fresh: "nonce" | "challenge" | "none";
   readonly level: string;
   /** the version of the protocol that the run was of, which decides the form of answers */
   readonly protocol: string;
   readonly policyHash: string;
   readonly #floor: readonly ErrorId[];
 
-  private constructor(teeKey: TeeKey, claims: JsonObject, cai: NonNullable<EarClaims["cai"]>, floor: readonly ErrorId[]) {
+  private constructor(teeKey: TeeKey, claims: JsonObject, ear: EarClaims, cai: NonNullable<EarClaims["cai"]>) {
+    const { floor, facts } = mintedMembers(claims);
     this.teeKey = teeKey;
     this.claims = claims;
+    this.submods = ear.submods;
+    this.facts = facts;
     this.binding = cai.binding;
+    this.fresh = cai.fresh;
     this.level = cai.level;
     this.protocol = cai.protocol;
     this.policyHash = cai.policy_hash;
@@ -40,7 +48,7 @@ export class ReleaseGrant {
     const ear = parseEarClaims(claims);
     const teeKey = attestedKeyForRelease(ear, expected);
     if (ear.cai === undefined) throw new CaiError("kbs.token-use", "the token is not for the key broker");
-    return new ReleaseGrant(teeKey, claims, ear.cai, floorInToken(claims));
+    return new ReleaseGrant(teeKey, claims, ear, ear.cai);
   }
 
   /** @throws CaiError `policy.…`: a line of the floor did not hold, and no policy lifts that (security.md I12) */

@@ -68,6 +68,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
     },
     {
       ...read,
+      legacyOpen: true,
       path: one,
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
@@ -86,6 +87,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
     },
     {
       ...read,
+      legacyOpen: true,
       path: `${KBS_PREFIX}/attestation-policies`,
       bodyLimit: NO_BODY,
       async handle({ realm }) {

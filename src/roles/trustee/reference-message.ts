@@ -34,6 +34,7 @@ const hashes = z.array(z.string());
  */
 export function parseReferenceMessage(body: string, now: number): ReferenceValue[] {
   const { type, payload: encoded } = parse(message, json(body, "the message"), "the message");
+  if (PROVENANCE_TYPES.includes(type)) throw unverifiedProvenance(type);
   if (type !== "sample") {
     throw new CaiError("kbs.reference-invalid", "the reference value message is of a type that is not known", {
       expected: "sample",
@@ -43,12 +44,63 @@ export function parseReferenceMessage(body: string, now: number): ReferenceValue
   const entries = Object.entries(parse(payload, json(decode(encoded), "the payload"), "the payload"));
   if (entries.length === 0 || entries.length > MAX_NAMES)
     throw invalid(`the payload: expected 1 to ${MAX_NAMES} names, got ${entries.length}`);
-  return entries.map(([name, value]) => ({
-    name,
-    expires: now + LIFE,
-    kind: hashes.safeParse(value).success ? ("hashes" as const) : ("value" as const),
-    value: value as JsonValue,
-  }));
+  return entries.map(([name, value]) => referenceValue(name, value as JsonValue, now + LIFE));
+}
+
+/** @returns a list of hashes for an array of texts, a plain value for anything else (trustee.md §7.1) */
+function referenceValue(name: string, value: JsonValue, expires: number): ReferenceValue {
+  return { name, expires, kind: hashes.safeParse(value).success ? "hashes" : "value", value };
+}
+
+/** Messages whose values are worth what the provenance beside them proves (trustee.md §7.1). */
+const PROVENANCE_TYPES: readonly string[] = ["slsa", "in-toto", "reproducible-build", "swid", "corim"];
+
+/** @returns the error for provenance, which nothing here verifies: unverified, anybody could have written it */
+export function unverifiedProvenance(what: string): CaiError {
+  return new CaiError("kbs.provenance-unsupported", `provenance of the form ${what} cannot be verified here`, {
+    expected: "type sample",
+    got: what,
+  });
+}
+
+/** A date as reference values have it on the wire, `%Y-%m-%dT%H:%M:%SZ` (trustee.md §7.2). */
+const EXPIRATION = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
+
+const listedBody = z.strictObject({
+  references: z
+    .array(z.strictObject({ name, value: payload.valueType, expiration: z.string().max(32).optional() }))
+    .min(1)
+    .max(MAX_NAMES),
+  /** whether lists grow by what is given, as by `rvps/register`, instead of being replaced */
+  merge: z.boolean().default(false),
+});
+
+/**
+ * Reads reference values as `cai reference set` sends them.
+ *
+ * @param now  seconds since 1970; a value that has expired by then is refused
+ * @throws CaiError `kbs.reference-invalid`
+ */
+export function parseReferenceList(body: string, now: number): { readonly values: ReferenceValue[]; readonly merge: boolean } {
+  const { references, merge } = parse(listedBody, json(body, "the body"), "the body");
+  const values = references.map(({ name, value, expiration }) => {
+    const expires = expiration === undefined ? now + LIFE : parseExpiration(expiration);
+    if (expires > now) return referenceValue(name, value as JsonValue, expires);
+    throw invalid(`${name}: expected a date to come, got ${expiration}`);
+  });
+  return { values, merge };
+}
+
+function parseExpiration(text: string): number {
+  const seconds = EXPIRATION.test(text) ? Date.parse(text) / 1000 : Number.NaN;
+  // The runtime takes 30 February for 2 March.
+  if (Number.isFinite(seconds) && formatExpiration(seconds) === text) return seconds;
+  throw invalid(`the expiration ${JSON.stringify(text)}: expected for example 2027-08-01T00:00:00Z`);
+}
+
+/** @param seconds  since 1970 */
+export function formatExpiration(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** Reads the body of `rvps/register`: the message, as a text in a member (trustee.md §7.1). @returns the message's JSON */

@@ -1,6 +1,15 @@
 import { KBS_PREFIX } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
-import { mergeReference, parseReferenceMessage, referencesInForce, unwrapRegisterBody } from "./reference-message.ts";
+import {
+  formatExpiration,
+  mergeReference,
+  parseReferenceList,
+  parseReferenceMessage,
+  referencesInForce,
+  unverifiedProvenance,
+  unwrapRegisterBody,
+} from "./reference-message.ts";
+import type { ReferenceUsage } from "./reference-usage.ts";
 import { NO_BODY, type Route, restOf } from "./route.ts";
 import type { ReferenceValue, Store } from "./store/index.ts";
 
@@ -8,43 +17,85 @@ const MESSAGE_BODY = 512 * 1024;
 /** Reference values are kept in memory, so there are only so many. */
 const MAX_REFERENCES = 10_000;
 
+const ADMIN = { place: "admin", signed: true } as const;
+const READ = { ...ADMIN, method: "GET", right: "reference.read", bodyLimit: NO_BODY } as const;
+const WRITE = { ...ADMIN, right: "reference.write" } as const;
+
 /**
  * Reference values, by the routes of both upstream families (trustee.md §1.2, §7): `rvps/register` adds to lists and never shrinks them,
- * as it does upstream; `reference-value` replaces.
+ * as it does upstream; `reference-value` replaces. Those of the openanolis family are reached as `/api/rvps/…`, too (trustee.md §8.1).
  */
-export function referenceRoutes(store: Store): Route[] {
-  const one = `${KBS_PREFIX}/reference-value/*`;
-  const remove = `${KBS_PREFIX}/rvps/delete/*`;
-  const admin = { place: "admin", signed: true } as const;
-  const read = { ...admin, method: "GET", right: "reference.read" } as const;
-  const write = { ...admin, right: "reference.write" } as const;
+export function referenceRoutes(store: Store, usage: ReferenceUsage): Route[] {
+  return [
+    ...rvpsRoutes(store, `${KBS_PREFIX}/rvps`),
+    ...rvpsRoutes(store, "/rvps").map((route) => ({ ...route, mounts: ["/api"] })),
+    ...valueRoutes(store),
+    ...ownRoutes(store, usage),
+  ];
+}
+
+/** @param prefix  where the routes are */
+function rvpsRoutes(store: Store, prefix: string): Route[] {
+  const remove = `${prefix}/delete/*`;
   return [
     {
-      ...write,
+      ...WRITE,
       method: "POST",
-      path: `${KBS_PREFIX}/rvps/register`,
+      path: `${prefix}/register`,
       bodyLimit: MESSAGE_BODY,
       async handle({ body, realm, now }) {
         const values = parseReferenceMessage(unwrapRegisterBody(text(body)), now);
-        await put(store, realm, (before) => values.map((value) => mergeReference(before.get(value.name), value)));
+        await put(store, realm, values, true);
         return {};
       },
     },
     {
-      ...write,
+      ...WRITE,
+      method: "POST",
+      path: `${prefix}/set_reference_value_list`,
+      bodyLimit: MESSAGE_BODY,
+      async handle() {
+        // Its every item is worth what its provenance proves (trustee.md §7.4).
+        throw unverifiedProvenance("rv_list");
+      },
+    },
+    {
+      ...READ,
+      path: `${prefix}/query`,
+      async handle({ realm, now }) {
+        return { body: JSON.stringify(referencesInForce(await store.references.all(realm), now)) };
+      },
+    },
+    {
+      ...WRITE,
+      method: "DELETE",
+      path: remove,
+      bodyLimit: NO_BODY,
+      async handle({ path, realm }) {
+        // No error where there is none, as upstream (trustee.md §7.3).
+        await store.references.delete(realm, nameOf(path, remove));
+        return {};
+      },
+    },
+  ];
+}
+
+function valueRoutes(store: Store): Route[] {
+  const one = `${KBS_PREFIX}/reference-value/*`;
+  return [
+    {
+      ...WRITE,
       method: "POST",
       path: `${KBS_PREFIX}/reference-value`,
       bodyLimit: MESSAGE_BODY,
       async handle({ body, realm, now }) {
-        const values = parseReferenceMessage(text(body), now);
-        await put(store, realm, () => values);
+        await put(store, realm, parseReferenceMessage(text(body), now), false);
         return {};
       },
     },
     {
-      ...read,
+      ...READ,
       path: one,
-      bodyLimit: NO_BODY,
       async handle({ path, realm, now }) {
         const name = nameOf(path, one);
         const values = referencesInForce(await store.references.all(realm), now);
@@ -52,21 +103,56 @@ export function referenceRoutes(store: Store): Route[] {
         return { body: JSON.stringify(values[name]) };
       },
     },
+  ];
+}
+
+/** What neither family has: each value's end and use, and values with an end of their own. */
+function ownRoutes(store: Store, usage: ReferenceUsage): Route[] {
+  const path = `${KBS_PREFIX}/cai/references`;
+  const one = `${path}/*`;
+  return [
     {
-      ...read,
-      path: `${KBS_PREFIX}/rvps/query`,
-      bodyLimit: NO_BODY,
+      ...READ,
+      path,
       async handle({ realm, now }) {
-        return { body: JSON.stringify(referencesInForce(await store.references.all(realm), now)) };
+        const values = [...(await store.references.all(realm)).values()];
+        const uses = await usage.of(
+          realm,
+          values.map(({ name }) => name),
+          now,
+        );
+        const list = values.map(({ name, value, expires }) => {
+          const used = uses.get(name);
+          return {
+            name,
+            value,
+            expiration: formatExpiration(expires),
+            expired: expires <= now,
+            uses: used?.uses ?? 0,
+            last_used: used === undefined ? null : formatExpiration(used.lastUsed),
+          };
+        });
+        return { body: JSON.stringify(list) };
       },
     },
     {
-      ...write,
+      ...WRITE,
+      method: "POST",
+      path,
+      bodyLimit: MESSAGE_BODY,
+      async handle({ body, realm, now }) {
+        const { values, merge } = parseReferenceList(text(body), now);
+        await put(store, realm, values, merge);
+        return {};
+      },
+    },
+    {
+      ...WRITE,
       method: "DELETE",
-      path: remove,
+      path: one,
       bodyLimit: NO_BODY,
-      async handle({ path, realm }) {
-        const name = nameOf(path, remove);
+      async handle({ path: called, realm }) {
+        const name = nameOf(called, one);
         if (!(await store.references.delete(realm, name))) throw missing(name);
         return {};
       },
@@ -74,16 +160,13 @@ export function referenceRoutes(store: Store): Route[] {
   ];
 }
 
-type Values = ReadonlyMap<string, ReferenceValue>;
-
-async function put(store: Store, realm: string, decide: (before: Values) => readonly ReferenceValue[]): Promise<void> {
+async function put(store: Store, realm: string, values: readonly ReferenceValue[], merge: boolean): Promise<void> {
   await store.references.update(realm, (before) => {
-    const values = decide(before);
     const added = values.filter(({ name }) => !before.has(name)).length;
     if (before.size + added > MAX_REFERENCES) {
       throw new CaiError("kbs.request-too-large", `a realm keeps at most ${MAX_REFERENCES} reference values`);
     }
-    return values;
+    return merge ? values.map((value) => mergeReference(before.get(value.name), value)) : values;
   });
 }
 
@@ -91,7 +174,8 @@ async function put(store: Store, realm: string, decide: (before: Values) => read
 function nameOf(path: string, pattern: string): string {
   try {
     return decodeURIComponent(restOf(path, pattern));
-  } catch {
+  } catch (error) {
+    if (error instanceof CaiError) throw error;
     throw new CaiError("kbs.reference-invalid", "the name in the path is not percent-encoded UTF-8");
   }
 }

@@ -1,14 +1,20 @@
 import { createHash } from "node:crypto";
 import { sealFirstJwe, sealJwe } from "../../crypto/index.ts";
-import { decideRelease } from "../../policy/index.ts";
+import { decideRelease, type FloorHit } from "../../policy/index.ts";
 import type { PeerFamily, ProtocolVersion } from "../../protocol/index.ts";
 import { CaiError, type JsonObject } from "../../system/index.ts";
 import type { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { checkClock } from "./clock.ts";
+import type { Denials } from "./denial.ts";
+import { type FloorSurroundings, floorOf } from "./evidence-facts.ts";
+import { regradeEvidence } from "./grading.ts";
 import { ReleaseGrant } from "./grant.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
+import type { Realms } from "./realm.ts";
 import type { Recorder } from "./recorder.ts";
+import { referencesInForce } from "./reference-message.ts";
+import type { ReferenceUsage } from "./reference-usage.ts";
 import { ROOT_REALM, type Store } from "./store/index.ts";
 
 /** The plugin that `kbs:///` names; another one is named in the scheme (trustee.md §3.1). */
@@ -24,6 +30,10 @@ export interface ReleaseParts {
   readonly family: PeerFamily;
   /** the versions of the protocol that are spoken */
   readonly versions: readonly ProtocolVersion[];
+  readonly realms: Realms;
+  readonly denials: Denials;
+  readonly usage: ReferenceUsage;
+  readonly collateralGraceSeconds: number;
 }
 
 /** One GET of what a plugin has. */
@@ -45,6 +55,7 @@ export interface ReleaseCall {
 
 /**
  * Answers a GET of an attested guest (trustee.md §1.10): a JWE to the key in the token, which makes a stolen token worthless (security.md I20).
+ * The realm that the resource belongs to decides by its own policies, reference values and deny rows, as they are now (I16, I21).
  * Policy decides before existence is looked up.
  *
  * @returns the JSON text of the answer
@@ -52,21 +63,25 @@ export interface ReleaseCall {
  */
 export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<string> {
   const { plugin, segments, token, now, client } = call;
+  const realm = await realmOf(parts.realms, call);
   const digest = createHash("sha256").update(token).digest("hex");
   const record = {
     time: now,
     kind: "release" as const,
+    realm,
     subject: (plugin === RESOURCE ? segments : [plugin, ...segments]).join("/"),
     digest,
     client,
   };
-  let judged: { level: string; policyHash: string } | undefined;
+  let judged: Pick<RealmVerdict, "level" | "policyHash"> | undefined;
   try {
-    const grant = await openGrant(parts, token, now);
+    const grant = await openGrant(parts, realm, token, now);
     call.onGrant(grant);
     judged = { level: grant.level, policyHash: grant.policyHash };
     grant.requireFloor();
-    await requirePolicy(parts, call, grant);
+    const verdict = await judgeInRealm(parts, realm, grant, now);
+    judged = { level: verdict.level, policyHash: verdict.policyHash };
+    await requirePolicy(parts, call, realm, verdict);
     const answer = await sealContent(call, grant);
     await parts.recorder.record({ ...record, ...judged, outcome: "allowed" });
     return answer;
@@ -75,28 +90,81 @@ export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<s
   }
 }
 
-async function openGrant({ store, keys, policy, versions }: ReleaseParts, token: string, now: number): Promise<ReleaseGrant> {
+/** The realm of what is asked for: that of the resource; what other plugins have is the trustee's as a whole. */
+async function realmOf(realms: Realms, { plugin, segments: [repository, type, tag] }: ReleaseCall): Promise<string> {
+  if (plugin !== RESOURCE || repository === undefined || type === undefined || tag === undefined) return ROOT_REALM;
+  return realms.of({ repository, type, tag });
+}
+
+/** Tokens of RCAR are taken for every realm; those of the attestation service only where the realm says under which policies (I6, I19). */
+async function openGrant(
+  { store, keys, policy, realms, versions }: ReleaseParts,
+  realm: string,
+  token: string,
+  now: number,
+): Promise<ReleaseGrant> {
   await checkClock(store, now);
   const { id, hash } = await policy.get();
+  const { accept_as_tokens: accepted } = await realms.content(realm);
+  const named = await Promise.all((accepted?.policy_ids ?? []).map((id) => policy.named(ROOT_REALM, id)));
   return ReleaseGrant.open(await keys.tokens.accepted("ES256", now), token, {
     tid: keys.tid,
     world: store.world,
     policyId: id,
     policyHash: hash,
     versions,
+    ...(accepted && { attestationService: new Map(named.flatMap((each) => (each === undefined ? [] : [[each.id, each.hash] as const]))) }),
     now,
   });
+}
+
+/** What a realm's own rules say of the evidence in a token. */
+interface RealmVerdict {
+  /** the token's claims with the realm's grades in the place of those that it was minted with: the resource policy's input */
+  readonly claims: JsonObject;
+  readonly level: string;
+  readonly policyHash: string;
+  readonly floor: readonly FloorHit[];
+}
+
+/** Grades the evidence in a token by a realm's attestation policy and reference values, and holds it against the floor as of now. */
+async function judgeInRealm(parts: ReleaseParts, realm: string, grant: ReleaseGrant, now: number): Promise<RealmVerdict> {
+  const policy = await parts.policy.get(realm);
+  const surroundings: FloorSurroundings = {
+    world: parts.store.world,
+    collateralGrace: parts.collateralGraceSeconds,
+    denials: await parts.denials.inForce(realm),
+    bound: grant.fresh !== "none",
+    fresh: grant.fresh,
+    purpose: "release",
+    acceptChallenge: (await parts.realms.content(realm)).accept_as_tokens !== undefined,
+    now,
+  };
+  const { submods, level, hits } = regradeEvidence({
+    submods: grant.submods,
+    facts: grant.facts,
+    policy,
+    references: referencesInForce(await parts.store.references.all(realm), now),
+    onReference: parts.usage.counting(realm),
+    now,
+    floor: (facts, annotated) => floorOf(facts, annotated, surroundings),
+  });
+  const cai = { ...(grant.claims["cai"] as JsonObject), policy_hash: policy.hash, level, floor: hits.map(({ id }) => id) };
+  return { claims: { ...grant.claims, submods: submods as JsonObject, cai }, level, policyHash: policy.hash, floor: hits };
 }
 
 async function requirePolicy(
   { store, family }: ReleaseParts,
   { plugin, segments, query, now }: ReleaseCall,
-  grant: ReleaseGrant,
+  realm: string,
+  verdict: RealmVerdict,
 ): Promise<void> {
-  const policyText = await store.policies.get(ROOT_REALM, "resource", POLICY_IN_FORCE);
+  const [hit] = verdict.floor;
+  if (hit !== undefined) throw new CaiError(hit.id, `the evidence is below the floor that holds under every policy: ${hit.message}`);
+  const policyText = await store.policies.get(realm, "resource", POLICY_IN_FORCE);
   if (policyText === undefined) throw new CaiError("kbs.policy-denied", "there is no resource policy");
   const resource = { plugin, path: segments, query, pathAs: family === "coco" ? "segments" : "text" } as const;
-  const decision = decideRelease({ policyText, token: grant.claims, resource, now });
+  const decision = decideRelease({ policyText, token: verdict.claims, resource, now });
   if (!decision.allowed) throw new CaiError("kbs.policy-denied", `the resource policy does not allow it: ${decision.reason}`);
 }
 

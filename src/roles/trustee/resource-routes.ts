@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { decodeBase64Url } from "../../crypto/index.ts";
-import { formatResourcePath, KBS_PREFIX, parseResourcePath } from "../../protocol/index.ts";
+import { formatResourcePath, KBS_PREFIX, parseResourcePath, type ResourcePath } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import { parseJsonBody } from "./json-body.ts";
+import type { Realms } from "./realm.ts";
 import { DEFAULT_BODY, NO_BODY, type Route } from "./route.ts";
 import type { Store } from "./store/index.ts";
 
@@ -17,8 +18,8 @@ const batch = z.strictObject({
   replace: z.boolean().default(false),
 });
 
-/** The list of resources (trustee.md §2.3), and the write of several in one transaction (security.md §3.7). */
-export function resourceRoutes(store: Store): Route[] {
+/** The lists of resources (trustee.md §2.3), and the write of several in one transaction (security.md §3.7). */
+export function resourceRoutes(store: Store, realms: Realms): Route[] {
   const admin = { place: "admin", signed: true } as const;
   const read = { ...admin, method: "GET", right: "resource.read" } as const;
   const write = { ...admin, right: "resource.write" } as const;
@@ -26,10 +27,29 @@ export function resourceRoutes(store: Store): Route[] {
     {
       ...read,
       path: `${KBS_PREFIX}/resources`,
+      scope: "realm",
+      legacyOpen: true,
       bodyLimit: NO_BODY,
-      async handle() {
-        const names = (await store.resources.list()).map(({ path }) => parseResourcePath(path));
-        const list = names.map(({ repository, type, tag }) => ({ repository_name: repository, resource_type: type, resource_tag: tag }));
+      async handle({ confinedTo }) {
+        const list = (await listed(store, realms, confinedTo)).map(({ name: { repository, type, tag } }) => ({
+          repository_name: repository,
+          resource_type: type,
+          resource_tag: tag,
+        }));
+        return { body: JSON.stringify(list) };
+      },
+    },
+    {
+      ...read,
+      path: `${KBS_PREFIX}/cai/resources`,
+      scope: "realm",
+      bodyLimit: NO_BODY,
+      async handle({ confinedTo }) {
+        const list = (await listed(store, realms, confinedTo)).map(({ name, size, realm }) => ({
+          path: formatResourcePath(name),
+          size,
+          realm,
+        }));
         return { body: JSON.stringify(list) };
       },
     },
@@ -37,6 +57,7 @@ export function resourceRoutes(store: Store): Route[] {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/cai/resources`,
+      scope: ({ body }) => parseJsonBody(batch, body).resources.map(({ path }) => parseResourcePath(path)),
       bodyLimit: BATCH_BODY,
       async handle({ body }) {
         const { resources, replace } = parseBatch(body);
@@ -46,6 +67,24 @@ export function resourceRoutes(store: Store): Route[] {
       },
     },
   ];
+}
+
+interface ListedResource {
+  readonly name: ResourcePath;
+  /** bytes */
+  readonly size: number;
+  readonly realm: string;
+}
+
+/** @returns every resource, or those of one realm */
+async function listed(store: Store, realms: Realms, only: string | undefined): Promise<ListedResource[]> {
+  const list: ListedResource[] = [];
+  for (const { path, size } of await store.resources.list()) {
+    const name = parseResourcePath(path);
+    const realm = await realms.of(name);
+    if (only === undefined || realm === only) list.push({ name, size, realm });
+  }
+  return list;
 }
 
 function pathOf(text: string): string {

@@ -26,3 +26,19 @@ export type AdminRight = (typeof ADMIN_RIGHTS)[number];
 export function isAdminRight(right: string): right is AdminRight {
   return (ADMIN_RIGHTS as readonly string[]).includes(right);
 }
+
+/** Rights over what belongs to one realm. All others are over secrets, whose path says the realm, or over the trustee as a whole. */
+const REALM_RIGHTS: readonly string[] = [
+  "policy.read",
+  "policy.write",
+  "reference.read",
+  "reference.write",
+  "decision.read",
+  "denial.read",
+  "denial.write",
+] satisfies AdminRight[];
+
+/** @returns whether what a right is over belongs to one realm */
+export function isRealmRight(right: AdminRight): boolean {
+  return REALM_RIGHTS.includes(right);
+}

@@ -1,4 +1,4 @@
-import { type ErrorPlace, KBS_PREFIX } from "../../protocol/index.ts";
+import { type ErrorPlace, KBS_PREFIX, type ResourcePath } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import type { AdminRight } from "./rights.ts";
 
@@ -10,8 +10,13 @@ export interface Call {
   readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly body: Uint8Array;
-  /** the realm that an administrator's request is about: that of the query's member `realm`, else the root */
+  /**
+   * the realm that an administrator's request is about: that of the resource in the path; else that of the query's member `realm`, of the
+   * administrator's role, or the root
+   */
   readonly realm: string;
+  /** the only realm that the request may be about; undefined where an administrator of all realms named none */
+  readonly confinedTo?: string;
   /** the address of whoever connected */
   readonly client: string;
   /** seconds since 1970 */
@@ -35,6 +40,12 @@ export interface Reply {
  */
 type Right = "public" | "session" | AdminRight;
 
+/**
+ * What an administrator's request is about: what one realm has; the trustee as a whole; or resources, whose paths say which realm they are
+ * of (security.md I21).
+ */
+export type RouteScope = "realm" | "trustee" | ((call: Pick<Call, "path" | "body">) => readonly ResourcePath[]);
+
 /** One line of the router table. */
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
@@ -43,6 +54,8 @@ export interface Route {
   /** prefixes under which the route is reached, too, or instead: `""` is the path itself; default: see {@link mountsOf} */
   readonly mounts?: readonly string[];
   readonly right: Right;
+  /** what an administrator's request is about; default: the realm of the query for rights over what realms have, else the trustee */
+  readonly scope?: RouteScope;
   /** read without a token where the operator said so (trustee.md §1.2, `admin.legacy_open_attestation_policy`); never a route that writes */
   readonly legacyOpen?: true;
   /** bytes */

@@ -1,10 +1,13 @@
 import type { CollateralCache } from "../../tee/tdx/index.ts";
+import { administrationRoutes } from "./administration-routes.ts";
 import { type AttestationServiceParts, attestationServiceRoutes } from "./as/routes.ts";
 import type { AttestationParts } from "./attestation.ts";
 import { collateralRoutes } from "./collateral-routes.ts";
+import { denialRoutes } from "./denial-routes.ts";
 import { EnvelopeKeys, envelopePlugin, type Plugin, pluginRoutes, resourcePlugin } from "./plugins/index.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import { rcarRoutes } from "./rcar-routes.ts";
+import { realmRoutes } from "./realm-routes.ts";
 import { referenceRoutes } from "./reference-routes.ts";
 import type { ReleaseParts } from "./release.ts";
 import { resourceRoutes } from "./resource-routes.ts";
@@ -20,9 +23,12 @@ export function routerTable(
     ...serviceRoutes(parts.keys, parts.store.world),
     ...rcarRoutes(parts),
     ...pluginRoutes(parts, pluginsOf(parts)),
-    ...resourceRoutes(parts.store),
+    ...resourceRoutes(parts.store, parts.realms),
     ...policyRoutes(parts.store, parts.family),
-    ...referenceRoutes(parts.store),
+    ...referenceRoutes(parts.store, parts.usage),
+    ...realmRoutes(parts.store, parts.realms),
+    ...denialRoutes(parts.denials),
+    ...administrationRoutes(parts.store),
     ...collateralRoutes(parts.collateral),
     ...signerRoutes(parts.keys.tokens),
     ...attestationServiceRoutes(parts),

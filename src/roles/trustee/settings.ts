@@ -54,6 +54,8 @@ export const trusteeSettingsSchema = z.strictObject({
   tokenType: z.enum(["ear", "simple"]).default("ear"),
   /** what those tokens say as `iss`, where the family's tokens of that form say it */
   issuerName: z.string().min(1).max(128).default("CoCo-Attestation-Service"),
+  /** attestation policies and the names of secrets are read without a token, as upstream's consoles do (trustee.md §1.2) */
+  legacyOpenAttestationPolicy: z.boolean().default(false),
   /** threads that verify evidence at most; default: one less than the machine has cores, so that requests are still answered */
   verifyWorkers: z
     .int()

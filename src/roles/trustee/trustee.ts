@@ -13,13 +13,16 @@ import { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { forgetExpired } from "./clock.ts";
 import { localSurroundings, openCollateral } from "./collateral.ts";
 import { lockPlace, openData, storePlace } from "./data.ts";
+import { Denials } from "./denial.ts";
 import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys, type TrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import { Nonces } from "./nonce.ts";
 import { OlderSessionIds } from "./older-session.ts";
 import { MAX_ATTESTS } from "./rcar-routes.ts";
+import { Realms } from "./realm.ts";
 import { Recorder } from "./recorder.ts";
+import { ReferenceUsage } from "./reference-usage.ts";
 import { routerTable } from "./router.ts";
 import { listen } from "./server.ts";
 import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
@@ -88,6 +91,8 @@ export async function createTrustee({
     if (settings.acceptSample) logger.warn("sample evidence is accepted: it proves nothing, and whoever asks can make it up");
     const verifiers = new Map<string, Verifier>([...pool.verifiers, ...samples.map((verifier) => [verifier.tee, verifier] as const)]);
     const recorder = new Recorder(store, logger);
+    const realms = new Realms(store);
+    const usage = new ReferenceUsage(store);
     const routes = routerTable({
       store,
       keys,
@@ -106,22 +111,27 @@ export async function createTrustee({
       recorder,
       family,
       versions,
+      realms,
+      denials: new Denials(store),
+      usage,
       collateralGraceSeconds: settings.collateralGraceSeconds,
       challenges: new Challenges(store),
       tokenType: settings.tokenType,
       issuerName: settings.issuerName,
       logger,
     });
-    const administrators = new AdministratorCheck(store, keys.tid);
-    const application = createApplication(
-      { keys, administrators, recorder, logger, clock, tls: settings.tls !== undefined, family },
-      routes,
-    );
+    const administrators = new AdministratorCheck(store, keys.tid, logger);
+    const legacyOpen = settings.legacyOpenAttestationPolicy;
+    if (legacyOpen) {
+      logger.warn("everybody may read attestation policies and the names of secrets: legacy-open-attestation-policy", { legacyOpen });
+    }
+    const tls = settings.tls !== undefined;
+    const application = createApplication({ keys, administrators, realms, legacyOpen, recorder, logger, clock, tls, family }, routes);
     const halt = () => {
       collateral.close();
       pool.stop();
     };
-    return running(store, keys, () => listen(settings, application), { logger, clock, halt, release: () => lock?.release() });
+    return running(store, keys, () => listen(settings, application), { logger, clock, usage, halt, release: () => lock?.release() });
   } catch (error) {
     await store?.close();
     lock?.release();
@@ -133,7 +143,13 @@ function running(
   store: Store,
   { tid, tokens }: TrusteeKeys,
   open: () => ReturnType<typeof listen>,
-  { logger, clock, halt, release }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { halt: () => void; release: () => void },
+  {
+    logger,
+    clock,
+    usage,
+    halt,
+    release,
+  }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { usage: ReferenceUsage; halt: () => void; release: () => void },
 ): Trustee {
   let server: ReturnType<typeof listen> | undefined;
   let pruning: ReturnType<typeof setInterval> | undefined;
@@ -143,6 +159,7 @@ function running(
     // What is fetched beside requests would find no store to keep it in, and a verification none to record its end in.
     if (server === undefined) halt();
     else await server.drain(halt);
+    await usage.flush(clock()).catch(() => undefined);
     await store.close();
     release();
   };
@@ -155,6 +172,7 @@ function running(
         Promise.all([forgetExpired(store, clock()), tokens.forget(clock())]).catch((error) =>
           logger.error("pruning failed", { error: CaiError.from(error).id }),
         );
+        usage.flush(clock()).catch((error) => logger.error("counting failed", { error: CaiError.from(error).id }));
       }, PRUNE_EVERY_MS);
       logger.info("trustee listens", { url: server.url, world: store.world, tid: `tid:${tid}` });
       return { url: server.url };

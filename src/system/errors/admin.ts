@@ -28,4 +28,20 @@ export const adminErrors = {
     cause: "The admin token's role has no right to this request.",
     remedy: "Use a token of a role that has it.",
   },
+  "admin.role-missing": { exit: 1, cause: "There is no role of that name.", remedy: "List the roles: `cai trustee role ls`." },
+  "admin.role-in-use": {
+    exit: 1,
+    cause: "An administrator or identity provider has the role, so it cannot be removed.",
+    remedy: "Remove or change those first: `cai trustee admin ls`.",
+  },
+  "admin.administrator-missing": {
+    exit: 1,
+    cause: "There is no administrator of that name.",
+    remedy: "List them: `cai trustee admin ls`.",
+  },
+  "admin.last-administrator": {
+    exit: 1,
+    cause: "Without this administrator no key would have every right any more, so nobody could mend anything.",
+    remedy: "Add another administrator without roles first.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;

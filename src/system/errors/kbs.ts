@@ -184,4 +184,16 @@ export const kbsErrors = {
     remedy: 'Send version 0.1.0, type sample, and a base64 payload of {"name": value}.',
   },
   "kbs.reference-missing": { exit: 1, cause: "There is no reference value of that name.", remedy: "List the reference values." },
+  "kbs.provenance-unsupported": {
+    exit: 1,
+    cause: "The reference values come with provenance that this version cannot verify, and unverified provenance is not taken.",
+    remedy: "Verify it where it can be, then set the values: type sample, or `cai reference set`.",
+  },
+  "kbs.realm-missing": { exit: 1, cause: "There is no realm of that name.", remedy: "List the realms: `cai trustee realm ls`." },
+  "kbs.realm-not-empty": {
+    exit: 1,
+    cause: "The realm still has secrets, reference values, deny rows or roles.",
+    remedy: "Remove those first; what a realm holds never falls to another one.",
+  },
+  "kbs.denial-missing": { exit: 1, cause: "There is no such deny row.", remedy: "List them: `cai trustee deny ls`." },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { JsonObject } from "../../system/index.ts";
 import type { EventLog } from "../eventlog/index.ts";
-import type { Claims } from "../tee.ts";
+import type { Claims, PlatformIdentifier } from "../tee.ts";
 import { anchorId } from "./anchors.ts";
+import type { PckChain } from "./chain.ts";
 import { eventLogMembers } from "./event-log.ts";
 import { readU32 } from "./layout.ts";
 import type { PckFacts } from "./pck.ts";
@@ -51,7 +52,7 @@ export function verdictClaims(
   verdict: QuoteVerdict,
   now: number,
   debug: boolean,
-): Pick<Claims, "class" | "simulated" | "trustAnchor" | "members" | "floor"> {
+): Pick<Claims, "class" | "simulated" | "trustAnchor" | "members" | "floor" | "currentUntil" | "identifiers"> {
   const { chain, tcb, validity } = verdict;
   const trustAnchor = anchorId(chain.anchor.certificate);
   const { simulated } = chain.anchor;
@@ -65,7 +66,18 @@ export function verdictClaims(
       collateralExpiredFor: Math.max(0, Math.ceil(now - validity.earliestExpiration)),
       tcbStatus: tcb.launch.status,
     },
+    currentUntil: validity.earliestExpiration,
+    identifiers: machineIdentifiers(chain),
   };
+}
+
+/** What the machine's certificate names it by. */
+function machineIdentifiers({ leaf, facts }: PckChain): PlatformIdentifier[] {
+  return [
+    { kind: "ppid", value: facts.ppid.toHex() },
+    { kind: "pck-serial", value: leaf.serial.toString(16) },
+    ...(facts.platformInstanceId === undefined ? [] : [{ kind: "platform-instance" as const, value: facts.platformInstanceId.toHex() }]),
+  ];
 }
 
 function quoteClaims({ header, bodyHeader }: Quote, report: TdReport): JsonObject {

@@ -50,6 +50,7 @@ function claims(cai: Partial<Cai> = {}, rest: Partial<MintedClaims> = {}): Minte
       policy_hash: HASH,
       level: "L1",
       floor: [],
+      facts: {},
       ...cai,
     },
     ...rest,

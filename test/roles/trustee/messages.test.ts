@@ -30,10 +30,12 @@ describe("a reference value message", () => {
       message([1]),
       message({ a: 1 }, { version: "0.2.0" }),
     ];
-    wrong.push(message({ a: 1 }, { type: "slsa" }), message({ a: 1 }, { payload: "%%%" }), message({ ["x".repeat(300)]: 1 }));
+    wrong.push(message({ a: 1 }, { type: "other" }), message({ a: 1 }, { payload: "%%%" }), message({ ["x".repeat(300)]: 1 }));
     const deep = Buffer.from(`{"a":${"[".repeat(9000)}${"]".repeat(9000)}}`).toString("base64");
     wrong.push(message({ a: null }), message({ a: 1 }, { payload: deep }));
     for (const text of wrong) expect(await idOf(() => parseReferenceMessage(text, NOW))).toBe("kbs.reference-invalid");
+    for (const type of ["slsa", "in-toto", "reproducible-build", "swid", "corim"])
+      expect(await idOf(() => parseReferenceMessage(message({ a: 1 }, { type }), NOW))).toBe("kbs.provenance-unsupported");
   });
 
   test("registered again grows a list, keeps the later expiry, and replaces anything else", () => {

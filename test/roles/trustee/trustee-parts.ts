@@ -1,12 +1,15 @@
 import { DEFAULT_HASH, type PeerFamily, type ProtocolVersion } from "../../../src/protocol/index.ts";
 import type { AttestationParts } from "../../../src/roles/trustee/attestation.ts";
 import { AttestationPolicyInForce } from "../../../src/roles/trustee/attestation-policy.ts";
+import { Denials } from "../../../src/roles/trustee/denial.ts";
 import { Handshakes } from "../../../src/roles/trustee/handshake.ts";
 import { loadTrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { initTrustee } from "../../../src/roles/trustee/init.ts";
 import { Nonces } from "../../../src/roles/trustee/nonce.ts";
 import { OlderSessionIds } from "../../../src/roles/trustee/older-session.ts";
+import { Realms } from "../../../src/roles/trustee/realm.ts";
 import { Recorder } from "../../../src/roles/trustee/recorder.ts";
+import { ReferenceUsage } from "../../../src/roles/trustee/reference-usage.ts";
 import type { ReleaseParts } from "../../../src/roles/trustee/release.ts";
 import { createLogger } from "../../../src/system/index.ts";
 import type { Verifier } from "../../../src/tee/index.ts";
@@ -53,6 +56,9 @@ export async function openParts({
     anchors: [loadAnchors(new TextEncoder().encode(platform.anchorPem), true)],
     policy: new AttestationPolicyInForce(store),
     recorder: new Recorder(store, createLogger("silent")),
+    realms: new Realms(store),
+    denials: new Denials(store),
+    usage: new ReferenceUsage(store),
     collateralGraceSeconds: 0,
     family,
     versions,

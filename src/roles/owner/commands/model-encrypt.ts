@@ -123,7 +123,7 @@ async function reachTrustee(
   if (key === undefined) throw new CaiError("cli.usage", "--resource needs --admin-key FILE", { hint: "cai model encrypt --help" });
   const admin = await connectAdmin({ ...flags, "admin-key": key }, signal, "secrets");
   const path = formatResourcePath(resource);
-  const taken = (await listResources(admin)).filter((name) => name === path || name === `${path}.root`);
+  const taken = (await listResources(admin, undefined)).map((each) => each.path).filter((name) => name === path || name === `${path}.root`);
   if (taken.length > 0 && !flags.replace) {
     throw new CaiError("kbs.resource-exists", `the trustee has ${taken.map((name) => `kbs:///${name}`).join(" and ")} already`, {
       expected: "a free name",

@@ -123,7 +123,7 @@ function rejection(error: unknown): CaiError {
 }
 
 /** The object that attestation policies read (trustee.md §5.2). */
-const annotatedEvidence = (claims: Claims, { runtimeData, initData }: Demands): JsonObject => ({
+export const annotatedEvidence = (claims: Claims, { runtimeData, initData }: Pick<Demands, "runtimeData" | "initData">): JsonObject => ({
   report_data: claims.reportData,
   runtime_data_claims: runtimeData ?? null,
   init_data: claims.initData,

@@ -6,13 +6,14 @@ const MAX_TIME = 253_402_300_799;
 /**
  * Reads a point in time: RFC 3339 with a zone, a day alone (its first second in UTC), or seconds since 1970.
  *
+ * @param flag  what the error names
  * @returns seconds since 1970
  * @throws CaiError `cli.setting-invalid`
  */
-export function parseTime(text: string): number {
+export function parseTime(text: string, flag = "--at"): number {
   const seconds = secondsOf(text);
   if (Number.isFinite(seconds) && seconds >= 0 && seconds <= MAX_TIME) return Math.floor(seconds);
-  throw new CaiError("cli.setting-invalid", `--at cannot be ${JSON.stringify(text)}`, {
+  throw new CaiError("cli.setting-invalid", `${flag} cannot be ${JSON.stringify(text)}`, {
     expected: "for example 2026-01-10T00:00:00Z, 2026-01-10, or seconds since 1970",
     got: text,
   });

@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
-import { type AssuranceLevel, assurance, type FloorHit, type Freshness, floor, policyHash } from "../../../policy/index.ts";
+import { type AssuranceLevel, assurance, type FloorHit, type Freshness, policyHash } from "../../../policy/index.ts";
 import { type CaiTokenMember, EAR_PROFILE, type PeerFamily, PRIMARY_SUBMODULE } from "../../../protocol/index.ts";
 import { CaiError, type ErrorId, type JsonObject, version } from "../../../system/index.ts";
 import type { HashedPolicy } from "../attestation-policy.ts";
 import { type MintedClaims, signToken } from "../attestation-token.ts";
 import { checkClock } from "../clock.ts";
+import type { Denials } from "../denial.ts";
+import { type FloorSurroundings, factsOf, floorOf } from "../evidence-facts.ts";
 import { annotatedEvidence, type Grades, gradeEvidence } from "../grading.ts";
 import type { TrusteeKeys } from "../identity.ts";
 import type { Recorder } from "../recorder.ts";
 import { referencesInForce } from "../reference-message.ts";
+import type { ReferenceUsage } from "../reference-usage.ts";
 import { TOKEN_LIFE } from "../signer-schedule.ts";
 import { ROOT_REALM, type Store } from "../store/index.ts";
 import { type VerificationParts, type VerifiedEvidence, verifyEvidence } from "../verification.ts";
@@ -23,6 +26,8 @@ export interface AppraisalParts extends VerificationParts {
   readonly keys: TrusteeKeys;
   readonly recorder: Recorder;
   readonly challenges: Challenges;
+  readonly denials: Denials;
+  readonly usage: ReferenceUsage;
   readonly collateralGraceSeconds: number;
   readonly family: PeerFamily;
   readonly tokenType: "ear" | "simple";
@@ -76,16 +81,17 @@ async function mint(parts: AppraisalParts, request: AttestationRequest, now: num
   const policies = await policiesOf(parts, request.policyIds);
   const appraised = await verifyPieces(parts, request.pieces, now);
   const references = referencesInForce(await parts.store.references.all(ROOT_REALM), now);
+  const floor = await floorFor(parts, appraised.fresh, now);
   return parts.tokenType === "simple"
-    ? mintSimple(parts, appraised, { policies, references, now })
-    : mintEar(parts, appraised, { policyId: request.policyIds[0], references, now });
+    ? mintSimple(parts, appraised, { policies, references, floor, now })
+    : mintEar(parts, appraised, { policyId: request.policyIds[0], references, floor, now });
 }
 
 /** An EAR token is about the first policy, in the variant for the class of each piece where the family has such (trustee.md §4.6, §5.2). */
 async function mintEar(
   parts: AppraisalParts,
   { evidence, fresh, binding }: Appraised,
-  { policyId, references, now }: { policyId: string; references: JsonObject; now: number },
+  { policyId, references, floor, now }: { policyId: string; references: JsonObject; floor: FloorFor; now: number },
 ): Promise<Minted> {
   const classes = [...new Set(evidence.map(({ claims }) => claims.class))];
   const grades: Grades[] = [];
@@ -94,7 +100,7 @@ async function mintEar(
     const policy = await policyFor(parts, policyId, teeClass);
     policies.push(policy);
     const own = evidence.filter(({ claims }) => claims.class === teeClass);
-    grades.push(gradeEvidence({ evidence: own, policy, references, now, floor: (piece) => floorHits(parts, piece, fresh) }));
+    grades.push(gradeEvidence({ evidence: own, policy, references, onReference: parts.usage.counting(ROOT_REALM), now, floor }));
   }
   const submods = Object.assign({}, ...grades.map((grade) => grade.submods)) as Grades["submods"];
   const level = grades.find((grade) => Object.hasOwn(grade.submods, PRIMARY_SUBMODULE))?.level ?? "L0";
@@ -107,7 +113,11 @@ async function mintEar(
     "ear.verifier-id": { developer: "cai", build: `cai ${version}` },
     submods,
     ...(evidence.some(({ claims: { simulated } }) => simulated) && { simulated: true }),
-    cai: { ...ownMember(parts, { fresh, binding, hash, level }), floor: idsOf(grades.flatMap(({ hits }) => hits)) },
+    cai: {
+      ...ownMember(parts, { fresh, binding, hash, level }),
+      floor: idsOf(grades.flatMap(({ hits }) => hits)),
+      facts: Object.assign({}, ...grades.map(({ facts }) => facts)) as Grades["facts"],
+    },
   };
   return { token: signToken(await parts.keys.tokens.signing("ES256", now), claims), policyHash: hash, level };
 }
@@ -116,13 +126,13 @@ async function mintEar(
 async function mintSimple(
   parts: AppraisalParts,
   { evidence, fresh, binding }: Appraised,
-  { policies, references, now }: { policies: readonly HashedPolicy[]; references: JsonObject; now: number },
+  { policies, references, floor, now }: { policies: readonly HashedPolicy[]; references: JsonObject; floor: FloorFor; now: number },
 ): Promise<Minted> {
-  const [hit] = evidence.flatMap((piece) => floorHits(parts, piece, fresh));
+  const [hit] = evidence.flatMap(floor);
   if (hit !== undefined) throw new CaiError(hit.id, hit.message);
   const level = assurance(annotatedEvidence(evidence[0]!), references);
   const hash = policies[0]!.hash;
-  const tcbStatus = requireAllowed(evidence, policies, references, now);
+  const tcbStatus = requireAllowed(evidence, policies, { references, onReference: parts.usage.counting(ROOT_REALM), now });
   const token = simpleToken(await parts.keys.tokens.signing("RS384", now), {
     evidence,
     tcbStatus,
@@ -211,18 +221,19 @@ async function policyFor({ store, family }: AppraisalParts, id: string, teeClass
   return { id, text, hash: policyHash(text) };
 }
 
-function floorHits({ store, collateralGraceSeconds }: AppraisalParts, { claims, bound }: VerifiedEvidence, fresh: Freshness): FloorHit[] {
-  return floor({
+type FloorFor = (piece: VerifiedEvidence) => FloorHit[];
+
+/** @returns what the floor finds of a piece of evidence, as of now */
+async function floorFor({ store, denials, collateralGraceSeconds }: AppraisalParts, fresh: Freshness, now: number): Promise<FloorFor> {
+  const surroundings: Omit<FloorSurroundings, "bound"> = {
     world: store.world,
-    simulated: claims.simulated,
-    debug: claims.floor.debug,
-    collateralExpiredFor: claims.floor.collateralExpiredFor,
     collateralGrace: collateralGraceSeconds,
-    tcbStatus: claims.floor.tcbStatus,
-    bound,
+    denials: await denials.inForce(ROOT_REALM),
     fresh,
     purpose: "appraisal",
-  });
+    now,
+  };
+  return (piece) => floorOf(factsOf(piece.claims), annotatedEvidence(piece), { ...surroundings, bound: piece.bound });
 }
 
 const idsOf = (hits: readonly FloorHit[]): ErrorId[] => hits.map(({ id }) => id);

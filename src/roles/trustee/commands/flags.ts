@@ -119,6 +119,11 @@ export const SERVE_FLAGS = {
     default: "CoCo-Attestation-Service",
     about: "what those tokens name as their issuer: simple ones, and ear ones of --compat coco",
   },
+  "legacy-open-attestation-policy": {
+    kind: "switch",
+    noVariable: true,
+    about: "let everybody read the root realm's attestation policies and the names of its secrets, as upstream consoles do; opens no write",
+  },
   "verify-workers": {
     kind: "number",
     noVariable: true,

@@ -45,6 +45,7 @@ export default defineVerb({
       protocolVersions: parseVersions(flags["protocol-versions"]),
       tokenType: flags["token-type"] === "simple" ? "simple" : "ear",
       issuerName: flags["issuer-name"],
+      legacyOpenAttestationPolicy: flags["legacy-open-attestation-policy"],
       ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
       logger: log,
     });

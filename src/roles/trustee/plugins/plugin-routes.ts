@@ -39,10 +39,12 @@ export function pluginRoutes(parts: ReleaseParts, plugins: readonly Plugin[]): R
 
 function adminRoute(plugin: Plugin, call: AdminCall): Route {
   const path = pathOf(plugin, call);
+  const { resource } = call;
   return {
     method: call.method,
     path,
     right: call.right,
+    scope: resource === undefined ? "trustee" : (request) => [resource(restIn(request.path, path))],
     bodyLimit: call.bodyLimit,
     place: "admin",
     signed: true,

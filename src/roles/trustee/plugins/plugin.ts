@@ -1,3 +1,4 @@
+import type { ResourcePath } from "../../../protocol/index.ts";
 import type { AdminRight } from "../rights.ts";
 import type { Call } from "../route.ts";
 
@@ -19,6 +20,8 @@ export interface AdminCall {
   /** what follows the name; `*` stands for any rest */
   readonly path: string;
   readonly right: AdminRight;
+  /** the resource that it is about, which says whose it is (security.md I21); default: the trustee's */
+  readonly resource?: (rest: string) => ResourcePath;
   /** bytes */
   readonly bodyLimit: number;
   /**

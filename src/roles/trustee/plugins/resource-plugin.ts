@@ -33,6 +33,7 @@ export function resourcePlugin({ resources }: Pick<Store, "resources">, open: (c
         method: "POST",
         path: "*",
         right: "resource.write",
+        resource: parseResourcePath,
         bodyLimit: DEFAULT_BODY,
         async handle({ body }, rest) {
           await resources.putAll([{ path: nameOf(rest), value: body }], true);
@@ -44,6 +45,7 @@ export function resourcePlugin({ resources }: Pick<Store, "resources">, open: (c
         method: "DELETE",
         path: "*",
         right: "resource.write",
+        resource: parseResourcePath,
         bodyLimit: NO_BODY,
         async handle(_call, rest) {
           const name = nameOf(rest);

@@ -17,6 +17,7 @@ export {
 export { createStore, importStore, openStore, storeExists } from "./open-store.ts";
 export { scryptParametersSchema } from "./passphrase.ts";
 export { parseStorePlace, redactStore, type StorePlace } from "./place.ts";
+export { realmKey, rowsOfRealm } from "./policy-tables.ts";
 export {
   type Decision,
   type DecisionQuery,

@@ -4,12 +4,12 @@ import { type Policies, type PolicyKind, type References, type ReferenceValue, R
 const REALM_END = "\u001f";
 
 /** @returns the key of a row that belongs to a realm; those of the root realm are the keys alone */
-function realmKey(realm: string, key: string): string {
+export function realmKey(realm: string, key: string): string {
   return realm === ROOT_REALM ? key : `${realm}${REALM_END}${key}`;
 }
 
 /** @returns the rows of one realm by their keys within it */
-function rowsOfRealm(rows: ReadonlyMap<string, string>, realm: string): Map<string, string> {
+export function rowsOfRealm(rows: ReadonlyMap<string, string>, realm: string): Map<string, string> {
   if (realm === ROOT_REALM) return new Map([...rows].filter(([key]) => !key.includes(REALM_END)));
   const prefix = realmKey(realm, "");
   return new Map([...rows].filter(([key]) => key.startsWith(prefix)).map(([key, text]) => [key.slice(prefix.length), text]));
