@@ -2,11 +2,13 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { benchAttest } from "./attest.ts";
+import { benchAuth } from "./auth.ts";
 import { benchEncrypt } from "./encrypt.ts";
 import { type Figure, run } from "./measure.ts";
 import { benchMount } from "./mount.ts";
 import { benchPolicy } from "./policy.ts";
 import { benchStartup } from "./startup.ts";
+import { benchStore } from "./store.ts";
 import { benchTdx } from "./tdx.ts";
 import { benchTrustee } from "./trustee.ts";
 
@@ -15,9 +17,11 @@ const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]
   encrypt: benchEncrypt,
   mount: benchMount,
   attest: benchAttest,
+  auth: benchAuth,
   policy: benchPolicy,
   tdx: benchTdx,
   trustee: benchTrustee,
+  store: benchStore,
 };
 
 const chosen = process.argv.slice(2);

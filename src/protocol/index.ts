@@ -9,7 +9,6 @@ export {
   makeAdminToken,
 } from "./admin-token.ts";
 export {
-  type ErrorContext,
   type ErrorInformation,
   type ErrorPlace,
   type ErrorVariant,
@@ -35,6 +34,7 @@ export {
   type RcarAttestation,
   type RcarChallenge,
   type RcarRequest,
+  rcarSchemas,
   SESSION_COOKIE,
 } from "./messages.ts";
 export { parseOlderAttestation } from "./older-attestation.ts";

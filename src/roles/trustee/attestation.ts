@@ -174,8 +174,7 @@ async function mintClaims(parts: AttestationParts, message: RcarAttestation, han
     world: parts.store.world,
     collateralGrace: parts.collateralGraceSeconds,
     denials: await parts.denials.inForce(ROOT_REALM),
-    // The verifier compared the report data with this run's, and the handshake's nonce is in it.
-    bound: true,
+    // Each piece was compared with report data of this run, which the handshake's nonce is in.
     fresh: "nonce",
     purpose: "release",
     now,
@@ -186,7 +185,7 @@ async function mintClaims(parts: AttestationParts, message: RcarAttestation, han
     references,
     onReference: parts.usage.counting(ROOT_REALM),
     now,
-    floor: (piece) => floorOf(factsOf(piece.claims), annotatedEvidence(piece), surroundings),
+    floor: (piece) => floorOf(factsOf(piece), annotatedEvidence(piece), surroundings),
   });
   return {
     eat_profile: EAR_PROFILE,

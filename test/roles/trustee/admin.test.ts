@@ -36,9 +36,12 @@ describe("the router table", () => {
     expect(open).toEqual(["POST /kbs/v0/auth public", "POST /kbs/v0/attest session", "POST /challenge public", "POST /attestation public"]);
   });
 
-  test("opens to everybody the health check, who it is, auth, and the attestation service without its policies only", () => {
+  test("opens to everybody health, who it is, its description, auth, and the attestation service without its policies only", () => {
     expect(table.filter(({ right }) => right === "public").map(({ path }) => path)).toEqual([
       "/healthz",
+      "/livez",
+      "/readyz",
+      "/kbs/v0/cai/ca",
       "/kbs/v0/cai/identity",
       "/kbs/v0/auth",
       "/challenge",
@@ -48,7 +51,9 @@ describe("the router table", () => {
       "/jwks",
       "/.well-known/openid-configuration",
       "/status",
+      "/openapi.json",
     ]);
+    expect(table.filter(({ right }) => right === "local").map(({ path }) => path)).toEqual(["/metrics"]);
   });
 
   test("bounds every body", () => {
@@ -59,7 +64,7 @@ describe("the router table", () => {
     const tried = new Set([...CALLS, ...REFUSED].map(([method, path]) => `${method} ${path}`));
     for (const { method, path, right } of table) {
       // Those of the attestation service are tried in a test of their own.
-      if (!isAdminRight(right) || !(path.startsWith("/kbs/v0/") || path.startsWith("/rvps/") || path.startsWith("/api/"))) continue;
+      if (!isAdminRight(right) || !/^\/(?:kbs\/v0|rvps)\//.test(path)) continue;
       const prefix = `${method} ${path.replace(/^(?:\/kbs\/v0)?\//, "").replace(/\*$/, "")}`;
       expect([...tried].some((call) => call.startsWith(prefix))).toBe(true);
     }

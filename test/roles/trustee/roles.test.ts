@@ -61,6 +61,9 @@ describe("every call that wants an administrator", () => {
       "GET /kbs/v0/resources",
       "GET /kbs/v0/attestation-policy/*",
       "GET /kbs/v0/attestation-policies",
+      "GET /policy",
+      "GET /policies",
+      "GET /policy/*",
     ]);
     for (const path of ["resources", "attestation-policy/default", "attestation-policies"]) {
       expect((await fetch(`${world.url}/kbs/v0/${path}`)).status).toBe(200);
