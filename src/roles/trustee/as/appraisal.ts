@@ -145,7 +145,7 @@ async function mintSimple(
   if (hit !== undefined) throw new CaiError(hit.id, hit.message);
   const level = assurance(annotatedEvidence(evidence[0]!), references);
   const hash = policies[0]!.hash;
-  const tcbStatus = requireAllowed(evidence, policies, references, now);
+  const tcbStatus = requireAllowed(evidence, policies, { references, onReference: parts.usage.counting(ROOT_REALM), now });
   const token = simpleToken(await parts.keys.tokens.signing("RS384", now), {
     evidence,
     tcbStatus,

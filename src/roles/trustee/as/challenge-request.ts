@@ -13,7 +13,11 @@ const message = z.record(z.string().max(64), z.string().max(4096));
  * @param tees  the platforms that are verified
  * @throws CaiError `kbs.message-malformed`, `kbs.tee-unsupported`
  */
-export function readChallengeRequest(body: JsonValue, tees: ReadonlySet<string>, family: PeerFamily): "nonce" | "nothing" {
+export function readChallengeRequest(
+  body: JsonValue,
+  tees: Pick<ReadonlyMap<string, unknown>, "has">,
+  family: PeerFamily,
+): "nonce" | "nothing" {
   const parsed = message.safeParse(body);
   if (!parsed.success) throw new CaiError("kbs.message-malformed", "the challenge request is not a flat map of texts");
   const { tee, tee_params: params } = parsed.data;

@@ -42,7 +42,6 @@ function publicRoutes(parts: AttestationServiceParts): ServiceRoute[] {
   const { keys, store, tokenType } = parts;
   const appraisals = new Gate(MAX_APPRAISALS);
   const challenges = new Gate(MAX_CHALLENGES);
-  const tees = new Set(parts.verifiers.keys());
   const open = { right: "public", place: "resource" } as const;
   const read = { ...open, method: "GET", bodyLimit: NO_BODY } as const;
   const alg: TokenAlgorithm = tokenType === "simple" ? "RS384" : "ES256";
@@ -53,7 +52,7 @@ function publicRoutes(parts: AttestationServiceParts): ServiceRoute[] {
       path: "/challenge",
       bodyLimit: SMALL_BODY,
       async handle({ body, now }) {
-        const asked = readChallengeRequest(parseJsonText(body, "challenge request", SMALL_BODY), tees, parts.family);
+        const asked = readChallengeRequest(parseJsonText(body, "challenge request", SMALL_BODY), parts.verifiers, parts.family);
         if (asked === "nothing") return { type: TEXT };
         return { body: await challenges.run(() => parts.challenges.issue(now)) };
       },

@@ -14,6 +14,16 @@ const UNPREFIXED = ["report_data", "init_data"];
 const ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const ID_LENGTH = 10;
 
+/** What policies are asked with besides the evidence. */
+interface AllowanceFacts {
+  /** reference values in force, by name */
+  readonly references: JsonObject;
+  /** is told which of them a policy asked for */
+  readonly onReference: (name: string) => void;
+  /** seconds since 1970 */
+  readonly now: number;
+}
+
 /**
  * Asks every policy whether all evidence together is fine (trustee.md §5.3): only the boolean true of `allow` says so (security.md I22).
  *
@@ -23,8 +33,7 @@ const ID_LENGTH = 10;
 export function requireAllowed(
   evidence: readonly VerifiedEvidence[],
   policies: readonly HashedPolicy[],
-  references: JsonObject,
-  now: number,
+  { references, onReference, now }: AllowanceFacts,
 ): JsonObject {
   const input = Object.assign({}, ...evidence.map(({ claims }) => flattened(claims.tee, claims))) as JsonObject;
   for (const { id, text } of policies) {
@@ -32,7 +41,11 @@ export function requireAllowed(
       input,
       data: { reference: references },
       now,
-      referenceValue: (name) => (Object.hasOwn(references, name) ? references[name]! : null),
+      referenceValue(name) {
+        if (!Object.hasOwn(references, name)) return null;
+        onReference(name);
+        return references[name]!;
+      },
     });
     if (allow !== true) throw new CaiError("policy.denied", `attestation policy ${id} does not allow it: ${QUERY} is not true`);
   }

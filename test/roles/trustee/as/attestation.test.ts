@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { SignJWT } from "jose";
 import type { JsonObject, JsonValue } from "../../../../src/system/index.ts";
-import { claimsOf, Guest, type KbsWorld, machine, platform, provision, refusal, START, startKbs } from "../kbs-world.ts";
+import { admin, claimsOf, expectOk, Guest, type KbsWorld, machine, platform, provision, refusal, START, startKbs } from "../kbs-world.ts";
 import { administer, ask, b64u, challengeOf, hashed, problemOf, tdxEvidence, tdxRequest } from "./as-world.ts";
 
 let world: KbsWorld;
@@ -95,6 +95,17 @@ describe("a token of the attestation service", () => {
     const { submods } = claimsOf(token) as { submods: { cpu0: { "ear.trustworthiness-vector": { configuration: number } } } };
     expect(submods.cpu0["ear.trustworthiness-vector"].configuration).toBeGreaterThanOrEqual(96);
     expect(caiOf(token)["floor"]).toEqual(["policy.debug"]);
+  });
+
+  test("is below the floor for a machine that an operator denied (I16)", async () => {
+    const value = Buffer.from(machine.mrTd).toString("hex");
+    const denial = JSON.stringify({ kind: "measurement", value });
+    await expectOk(admin(world, "POST", "cai/denials", denial));
+    const token = await tokenFor([tdxRequest({ a: 1 })]);
+    const { submods } = claimsOf(token) as { submods: { cpu0: { "ear.trustworthiness-vector": object } } };
+    expect(submods.cpu0["ear.trustworthiness-vector"]).toMatchObject({ hardware: 97 });
+    expect(caiOf(token)["floor"]).toEqual(["policy.platform-denied"]);
+    await expectOk(admin(world, "DELETE", `cai/denials/measurement/${value}`));
   });
 
   test("is minted under the policy that the request names, of which the key broker takes no notice (I19)", async () => {

@@ -76,3 +76,18 @@ describe("nobody writes or reads them without an administrator's token for exact
     }
   });
 });
+
+test("the switch for older consoles opens reading, under every mount, and no writing (I23, security.md §6)", async () => {
+  const open = await startKbs({ legacyOpenAttestationPolicy: true });
+  try {
+    for (const mount of MOUNTS) {
+      for (const path of ["/policy", "/policies", "/policy/default"]) expect((await ask(open, "GET", mount + path)).status).toBe(200);
+      const put = ask(open, "POST", `${mount}/policy`, { policy_id: "x", policy: b64url(TEXT) });
+      expect(await problemOf(put)).toBe("401 AS.REQUEST.UNAUTHENTICATED admin.unauthenticated");
+      const removed = ask(open, "DELETE", `${mount}/policy/default`);
+      expect(await problemOf(removed)).toBe("401 AS.REQUEST.UNAUTHENTICATED admin.unauthenticated");
+    }
+  } finally {
+    await open.end();
+  }
+});
