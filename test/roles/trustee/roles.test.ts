@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { request } from "node:http";
 import { SignJWT } from "jose";
+import { makeAdminToken } from "../../../src/protocol/index.ts";
 import { ADMIN_RIGHTS, type AdminRight, isAdminRight, isRealmRight } from "../../../src/roles/trustee/rights.ts";
 import { Role, roleContent } from "../../../src/roles/trustee/role.ts";
 import { routerTable } from "../../../src/roles/trustee/router.ts";
@@ -52,6 +53,7 @@ describe("every call that wants an administrator", () => {
 
   const table = routerTable({
     store: {},
+    verifiers: new Map(),
     keys: { tokens: { publicJwk: { kty: "EC", crv: "P-256", x: "", y: "" }, chain: [] } },
   } as unknown as Parameters<typeof routerTable>[0]);
 
@@ -61,6 +63,9 @@ describe("every call that wants an administrator", () => {
       "GET /kbs/v0/resources",
       "GET /kbs/v0/attestation-policy/*",
       "GET /kbs/v0/attestation-policies",
+      "GET /policy",
+      "GET /policies",
+      "GET /policy/*",
     ]);
     for (const path of ["resources", "attestation-policy/default", "attestation-policies"]) {
       expect((await fetch(`${world.url}/kbs/v0/${path}`)).status).toBe(200);
@@ -129,6 +134,24 @@ describe("a role of one realm", () => {
     expect(await (await expectOk(admin(aAdmin, "GET", "resources"))).json()).toEqual([
       { repository_name: "teamA", resource_type: "k", resource_tag: "one" },
     ]);
+  });
+
+  test("acts on its realm at the attestation service, too, and on no other", async () => {
+    const call = async (as: KbsWorld, method: string, target: string, body = "") => {
+      const bytes = new TextEncoder().encode(body);
+      const token = await makeAdminToken(as.adminKey, as.trustee.tid, { method, target, body: bytes }, START);
+      const headers = { authorization: `Bearer ${token}` };
+      return fetch(`${as.url}${target}`, { method, headers, ...(method !== "GET" && { body }) });
+    };
+    const policy = JSON.stringify({ policy_id: "mine", policy: b64url("package policy\nhardware := 2\n") });
+    await expectOk(call(aAdmin, "POST", "/policy", policy));
+    const ids = async (as: KbsWorld) =>
+      ((await (await expectOk(admin(as, "GET", "attestation-policies"))).json()) as Record<string, string>) ?? {};
+    expect([Object.keys(await ids(aAdmin)), Object.keys(await ids(world))]).toEqual([["default", "mine"], ["default"]]);
+    expect((await call(aAdmin, "POST", "/policy?realm=teamB", policy)).status).toBe(403);
+    expect((await call(aAdmin, "DELETE", "/policy/mine?realm=teamB")).status).toBe(403);
+    expect((await fetch(`${world.url}/policy`, { method: "POST", body: policy })).status).toBe(401);
+    await expectOk(call(aAdmin, "DELETE", "/policy/mine"));
   });
 
   test("reaches no resource of another realm, also not among its own", async () => {
