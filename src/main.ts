@@ -37,6 +37,14 @@ const tree: Group = {
         restore: { summary: "make a trustee of a backup", load: () => import("./roles/trustee/commands/restore.ts") },
         rekey: { summary: "seal the store under a new master key", load: () => import("./roles/trustee/commands/rekey.ts") },
         import: { summary: "take over the data of another trustee", load: () => import("./roles/trustee/commands/import.ts") },
+        ca: {
+          summary: "print the authority by which a trustee certifies itself for TLS",
+          load: () => import("./roles/trustee/commands/ca.ts"),
+        },
+        openapi: {
+          summary: "print the description of everything that a trustee answers",
+          load: () => import("./roles/trustee/commands/openapi.ts"),
+        },
         config: {
           summary: "print the settings in force and where each came from",
           load: () => import("./roles/trustee/commands/config.ts"),

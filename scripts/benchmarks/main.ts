@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { benchAttest } from "./attest.ts";
+import { benchAuth } from "./auth.ts";
 import { benchEncrypt } from "./encrypt.ts";
 import { type Figure, run } from "./measure.ts";
 import { benchMount } from "./mount.ts";
@@ -15,6 +16,7 @@ const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]
   encrypt: benchEncrypt,
   mount: benchMount,
   attest: benchAttest,
+  auth: benchAuth,
   policy: benchPolicy,
   tdx: benchTdx,
   trustee: benchTrustee,

@@ -35,6 +35,7 @@ export {
   type RcarAttestation,
   type RcarChallenge,
   type RcarRequest,
+  rcarSchemas,
   SESSION_COOKIE,
 } from "./messages.ts";
 export { parseOlderAttestation } from "./older-attestation.ts";

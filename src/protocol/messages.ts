@@ -203,3 +203,11 @@ export function checkBinding(ownTid: string, negotiated: boolean, sentTid: strin
   }
   return negotiated ? "tagged" : "plain";
 }
+
+/** The schemas of RCAR's messages, for those who describe them. */
+export const rcarSchemas = {
+  request: requestMessage,
+  challenge: challengeMessage,
+  attestation: attestationMessage,
+  token: tokenReply,
+} as const;

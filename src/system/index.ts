@@ -40,6 +40,7 @@ export {
   tryLock,
   writeDescriptor,
 } from "./libc.ts";
+export { handOverListener, listeningDescriptors } from "./libc-listener.ts";
 export {
   FilesystemMagic,
   filesystemMagic,
@@ -52,7 +53,9 @@ export {
 export { receiveDescriptor, socketPair } from "./libc-socket.ts";
 export { Stream, type StreamAddress, streamAddress } from "./libc-stream.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
+export { onBehalfOf, requestLogger } from "./log-context.ts";
 export { selfCommand } from "./self.ts";
+export { type ServiceManager, serviceManager } from "./service-manager.ts";
 export { activeSwap } from "./swap.ts";
 export { readTextFile, readTextFileIfAny } from "./text-file.ts";
 export { commit, commitTime, version } from "./version.ts";

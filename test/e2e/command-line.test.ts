@@ -60,11 +60,11 @@ describe("the command line", () => {
       return (JSON.parse(stdout) as { listen: unknown }).listen;
     };
     expect(await run(["--listen", "127.0.0.1:1003"], { CAI_LISTEN: "127.0.0.1:1002" })).toEqual({
-      value: "127.0.0.1:1003",
+      value: ["127.0.0.1:1003"],
       source: "flag",
     });
-    expect(await run([], { CAI_LISTEN: "127.0.0.1:1002" })).toEqual({ value: "127.0.0.1:1002", source: "environment" });
-    expect(await run([], {})).toEqual({ value: "127.0.0.1:1001", source: "file" });
+    expect(await run([], { CAI_LISTEN: "127.0.0.1:1002" })).toEqual({ value: ["127.0.0.1:1002"], source: "environment" });
+    expect(await run([], {})).toEqual({ value: ["127.0.0.1:1001"], source: "file" });
   });
 
   test("says that a result cannot be written, and minds nobody who reads no further", async () => {

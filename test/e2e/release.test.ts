@@ -231,10 +231,13 @@ describe("a trustee", () => {
 
   test("listens elsewhere than on loopback only with TLS", async () => {
     const data = join(world.folder, "tls");
-    expect(await caiError(["trustee", "serve", "--data", data, "--listen", "0.0.0.0:0"])).toMatchObject({
+    expect(await caiError(["trustee", "serve", "--data", data, "--listen", "http://0.0.0.0:0"])).toMatchObject({
       status: 2,
       id: "trustee.tls-required",
     });
+    const trustee = await start(["trustee", "serve", "--data", data, "--listen", "0.0.0.0:0"]);
+    expect(String(trustee.ready["url"])).toStartWith("https://0.0.0.0:");
+    expect(await trustee.kill("SIGTERM")).toBe(0);
   });
 
   test("for production takes neither a simulated anchor nor a simulated quote (I11)", async () => {

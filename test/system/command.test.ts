@@ -22,6 +22,7 @@ const verb = (run: (flags: unknown, positionals: unknown) => void, file?: string
       wide: { kind: "switch", about: "widens", noVariable: true },
       output: { kind: "text", value: "FILE", short: "o", about: "to where" },
       each: { kind: "list", value: "FILE", about: "one of several", commandLineOnly: true },
+      place: { kind: "list", value: "ADDRESS", about: "one of several, from anywhere", default: ["here"] },
     },
     settingsFile: (flags) => (typeof file === "function" ? file(flags) : file),
     examples: [{ about: "do it", line: "cai thing do x" }],
@@ -63,6 +64,7 @@ describe("the arguments of a verb", () => {
       wide: false,
       output: undefined,
       each: [],
+      place: ["here"],
       positionals: ["x"],
     });
   });
@@ -80,6 +82,26 @@ describe("the arguments of a verb", () => {
     expect((await run(["x", "--each", "b", "--each=a"])).seen).toMatchObject({ each: ["b", "a"] });
     expect((await run(["x"], { CAI_EACH: "c" })).seen).toMatchObject({ each: [] });
     expect(await run(["x", "--each"])).toMatchObject({ status: 2, id: "cli.usage" });
+  });
+
+  test("take a list from a variable with commas between, or from an array of the settings file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cai-command-"));
+    const file = join(folder, "settings.toml");
+    const fromFile = async (text: string) => {
+      writeFileSync(file, text);
+      return run(["x"], {}, file);
+    };
+    expect((await run(["x", "--place", "a,b", "--place", "c"])).seen).toMatchObject({ place: ["a,b", "c"] });
+    expect((await run(["x"], { CAI_PLACE: "a, b" })).seen).toMatchObject({ place: ["a", "b"] });
+    expect((await fromFile('place = ["a", "b"]')).seen).toMatchObject({ place: ["a", "b"] });
+    expect((await fromFile('place = "a"')).seen).toMatchObject({ place: ["a"] });
+    expect(await run(["x"], { CAI_PLACE: "a,,b" })).toMatchObject({ status: 2, id: "cli.setting-invalid" });
+    for (const wrong of ["place = 8080", 'place = ["a", 1]', 'place = [""]']) {
+      const { status, id, stderr } = await fromFile(wrong);
+      expect([status, id]).toEqual([2, "cli.setting-invalid"]);
+      expect(stderr).toContain('place = ["…", "…"]');
+    }
+    rmSync(folder, { recursive: true });
   });
 
   for (const [name, args] of Object.entries({

@@ -1,17 +1,21 @@
 import { Hono } from "hono";
 import { bodyContext, KBS_PREFIX, KEYLESS_CONTEXT, type PeerFamily, SIGNATURE_HEADER } from "../../protocol/index.ts";
-import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
+import { CaiError, type Logger, onBehalfOf } from "../../system/index.ts";
 import { type AdminScope, adminScope } from "./admin-scope.ts";
 import type { Administrator, AdministratorCheck } from "./administrators.ts";
 import { ByteBudget } from "./byte-budget.ts";
+import type { TrustedProxies } from "./client-address.ts";
+import type { ClientLimits, Counted } from "./client-limits.ts";
 import { errorAnswer } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
+import type { Metrics, RouteMeter } from "./metrics.ts";
 import { bearerOf } from "./presented-token.ts";
 import { type Realms, readRealm } from "./realm.ts";
 import type { Recorder } from "./recorder.ts";
 import { readBody } from "./request-body.ts";
+import { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 import { type AdminRight, isAdminRight } from "./rights.ts";
-import { type Call, mountsOf, type Reply, type Route } from "./route.ts";
+import { type Call, mountsOf, type Reply, type Route, SMALL_BODY } from "./route.ts";
 import { type Decision, ROOT_REALM } from "./store/index.ts";
 
 /** How long a body may take to arrive, milliseconds. */
@@ -20,19 +24,22 @@ const BODY_TIMEOUT_MS = 30_000;
 const MAX_REQUESTS = 1024;
 /** Bytes of all bodies that are held at a time. */
 const MAX_BODIES = 128 * 1024 * 1024;
+/** What a proxy adds for whom it asks: the request is nobody's on this machine then, though the connection is. */
+const FORWARDED = ["x-forwarded-for", "forwarded", "x-real-ip"] as const;
 
 export interface ApplicationParts {
   readonly keys: TrusteeKeys;
   readonly administrators: AdministratorCheck;
-  readonly realms: Realms;
-  /** whether routes that say so are read without a token (trustee.md §1.2); never one that writes (security.md I23) */
-  readonly legacyOpen: boolean;
   readonly recorder: Recorder;
   readonly logger: Logger;
   readonly clock: () => number;
-  /** true where the listener itself speaks TLS */
-  readonly tls: boolean;
-  /** whose statuses and words errors have */
+  readonly proxies: TrustedProxies;
+  readonly limits: ClientLimits;
+  readonly metrics: Metrics;
+  readonly realms: Realms;
+  /** whether the readings that upstream leaves open are open here, too (trustee.md §1.2) */
+  readonly legacyOpen: boolean;
+  /** as whose errors are answered */
   readonly family: PeerFamily;
 }
 
@@ -40,80 +47,150 @@ export interface ApplicationParts {
 const METHODS = ["GET", "POST", "DELETE"] as const;
 
 /** What the server hands to the application with each request. */
-interface Connection {
-  /** the address at the other end, as text */
+export interface Connection {
+  /** the address at the other end, as text; `unix` for a socket of the file system */
   readonly client: string;
+  /** whether the other end is this machine */
+  readonly local: boolean;
+  /** whether nobody else can read what goes over it: TLS, or this machine (security.md I24) */
+  readonly private: boolean;
+}
+
+/** Requests under way, those of them whose bodies are still arriving, and the bytes of bodies that are held. */
+export interface Load {
+  readonly active: number;
+  readonly arriving: number;
+  readonly bytes: number;
 }
 
 export interface Application {
   fetch(request: Request, connection: Connection): Response | Promise<Response>;
 }
 
-/** Makes the HTTP application out of the router table. */
-export function createApplication(parts: ApplicationParts, routes: readonly Route[]): Application {
-  const app = new Hono<{ Bindings: Connection }>();
-  const budget = new ByteBudget(MAX_BODIES);
-  // In the order in which they began.
-  const arriving = new Set<AbortController>();
-  let active = 0;
-  for (const [route, mount] of routes.flatMap((route) => mountsOf(route).map((mount) => [route, mount] as const))) {
-    app.on(route.method, mount + route.path, async (context) => {
-      const { raw } = context.req;
-      // What an admin token and the answer's signature are about is the path from the route's own prefix on, wherever that is mounted.
-      const target = targetOf(raw.url).slice(mount.length);
-      let signing = { context: KEYLESS_CONTEXT };
-      let reply: Reply;
-      let administrator: Administrator | undefined;
-      let held = 0;
-      active++;
-      try {
-        if (active > MAX_REQUESTS) makeRoom(arriving);
-        const arrival = new AbortController();
-        arriving.add(arrival);
-        const take = (bytes: number) => {
-          budget.take(bytes);
-          held += bytes;
-        };
-        const reading = readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS, take, arrival.signal);
-        const body = await reading.finally(() => arriving.delete(arrival));
-        if (raw.method !== "GET") signing = { context: bodyContext(body) };
-        let call = callOf(raw, target, body, context.env.client, parts.clock(), (value) => {
-          signing = { context: value };
-        });
-        if (isAdminRight(route.right)) {
-          administrator = isOpen(parts, route, call) ? undefined : await requireAdmin(parts, route, call, target);
-          const scope = administrator && (await requireScope(parts, administrator, { ...route, right: route.right }, call));
-          call = { ...call, ...(scope ?? { realm: ROOT_REALM, confinedTo: ROOT_REALM }) };
-        }
-        reply = await route.handle(call);
-        if (administrator !== undefined && route.method !== "GET") {
-          await parts.recorder.record({ ...adminDecision(route, call, administrator), outcome: "allowed" });
-        }
-      } catch (error) {
-        const authorized = administrator !== undefined;
-        reply =
-          route.refuse?.(CaiError.from(error), authorized) ??
-          errorAnswer(error, { place: route.place, family: parts.family, path: pathOf(target), authorized }, parts.logger);
-      } finally {
-        active--;
-        budget.give(held);
-      }
-      return respond(parts, route, raw.method, target, signing.context, reply);
-    });
+/** What all the requests of one trustee share, whichever address they come by. */
+export class Work {
+  readonly budget = new ByteBudget(MAX_BODIES);
+  /** bodies on their way, in the order in which they began */
+  readonly arriving = new Set<AbortController>();
+  active = 0;
+
+  get load(): Load {
+    return { active: this.active, arriving: this.arriving.size, bytes: this.budget.taken };
   }
-  const refuse = (error: unknown, path: string, headers: Record<string, string> = {}) => {
-    const surroundings = { place: "resource", family: parts.family, path, authorized: false } as const;
-    const { status = 500, body = "" } = errorAnswer(error, surroundings, parts.logger);
-    return new Response(body, { status, headers: { "content-type": "application/json", ...headers } });
+}
+
+/** One request, while it is answered. */
+interface Exchange {
+  readonly route: Route;
+  readonly raw: Request;
+  /** path and query from the route's own prefix on */
+  readonly target: string;
+  readonly connection: Connection;
+  readonly requestId: string;
+}
+
+/** Makes the HTTP application out of the router table. @param work  shared by the applications of one trustee */
+export function createApplication(parts: ApplicationParts, routes: readonly Route[], work = new Work()): Application {
+  const app = new Hono<{ Bindings: Connection }>();
+  for (const route of routes) {
+    const meter = parts.metrics.route(route.path);
+    for (const mount of mountsOf(route)) {
+      app.on(route.method, mount + route.path, async (context) => {
+        const { raw } = context.req;
+        const requestId = requestIdOf(raw.headers.get(REQUEST_ID_HEADER));
+        // What an admin token and the answer's signature are about is the path from the route's own prefix on, wherever that is mounted.
+        const exchange = { route, raw, target: targetOf(raw.url).slice(mount.length), connection: context.env, requestId };
+        return measured(parts.logger, meter, exchange, () => onBehalfOf(requestId, () => answer(parts, work, exchange)));
+      });
+    }
+  }
+  const unknown = parts.metrics.unknownRoute();
+  const refuse = (raw: Request, error: unknown, headers: Record<string, string> = {}) => {
+    const path = pathOf(targetOf(raw.url));
+    const requestId = requestIdOf(raw.headers.get(REQUEST_ID_HEADER));
+    const answered = errorAnswer(error, { place: "resource", family: parts.family, path, authorized: false }, parts.logger);
+    const { status = 500, body = "" } = withRequestId(answered, raw, requestId);
+    unknown(raw.method, status, 0);
+    return new Response(body, { status, headers: { [REQUEST_ID_HEADER]: requestId, "content-type": "application/json", ...headers } });
   };
-  app.notFound(({ req }) => {
-    const allowed = METHODS.filter((method) => app.router.match(method, req.path)[0].length > 0);
-    const path = pathOf(targetOf(req.raw.url));
-    if (allowed.length === 0) return refuse(unknownPlace(path, routes), path);
-    return refuse(new CaiError("kbs.method-unsupported", `${path} has no ${req.method}`), path, { allow: allowed.join(", ") });
+  app.notFound(({ req: { raw, path } }) => {
+    const allowed = METHODS.filter((method) => app.router.match(method, path)[0].length > 0);
+    if (allowed.length === 0) return refuse(raw, unknownPlace(pathOf(targetOf(raw.url)), routes));
+    return refuse(raw, new CaiError("kbs.method-unsupported", `${path} has no ${raw.method}`), { allow: allowed.join(", ") });
   });
-  app.onError((error, { req }) => refuse(error, pathOf(targetOf(req.raw.url))));
+  app.onError((error, { req: { raw } }) => refuse(raw, error));
   return { fetch: (request, connection) => app.fetch(request, connection) };
+}
+
+async function measured(logger: Logger, meter: RouteMeter, { route, raw, requestId }: Exchange, work: () => Promise<Response>) {
+  const start = performance.now();
+  const response = await work();
+  const ms = performance.now() - start;
+  meter(raw.method, response.status, ms / 1000);
+  logger.debug("request", { request: requestId, method: raw.method, route: route.path, status: response.status, ms: Math.round(ms) });
+  return response;
+}
+
+async function answer(parts: ApplicationParts, work: Work, exchange: Exchange): Promise<Response> {
+  const { route, raw, target, connection, requestId } = exchange;
+  const { budget, arriving } = work;
+  let signing = { context: KEYLESS_CONTEXT };
+  let reply: Reply;
+  let administrator: Administrator | undefined;
+  let held = 0;
+  let leave = () => {};
+  const client = parts.proxies.clientOf(connection.client, raw.headers.get("x-forwarded-for"));
+  // What comes from this machine itself has no address of its own to be counted by.
+  const limited = !connection.local || client.address !== connection.client;
+  work.active++;
+  try {
+    if (limited) leave = parts.limits.enter(client.address, countedOf(route));
+    if (work.active > MAX_REQUESTS) makeRoom(arriving);
+    const arrival = new AbortController();
+    arriving.add(arrival);
+    const take = (bytes: number) => {
+      budget.take(bytes);
+      held += bytes;
+    };
+    const reading = readBody(raw, route.bodyLimit, BODY_TIMEOUT_MS, take, arrival.signal);
+    const body = await reading.finally(() => arriving.delete(arrival));
+    if (raw.method !== "GET") signing = { context: bodyContext(body) };
+    let call = callOf(exchange, body, client.label, parts.clock(), (value) => {
+      signing = { context: value };
+    });
+    if (route.right === "local") requireLocal(raw, connection);
+    if (isAdminRight(route.right)) {
+      const admitted = await admit(parts, { ...route, right: route.right }, call, exchange).catch((error) => {
+        if (limited) parts.limits.failed(client.address);
+        throw error;
+      });
+      ({ administrator } = admitted);
+      call = { ...call, ...admitted.scope };
+    }
+    reply = await route.handle(call);
+    if (administrator !== undefined && route.method !== "GET") {
+      await parts.recorder.record({ ...adminDecision(route, call, administrator), outcome: "allowed" });
+    }
+  } catch (error) {
+    if (error instanceof CaiError && error.id === "kbs.busy") parts.metrics.limited();
+    const authorized = administrator !== undefined;
+    const answered =
+      route.refuse?.(CaiError.from(error), authorized) ??
+      errorAnswer(error, { place: route.place, family: parts.family, path: pathOf(target), authorized }, parts.logger);
+    reply = withRequestId(answered, raw, requestId);
+  } finally {
+    leave();
+    work.active--;
+    budget.give(held);
+  }
+  return respond(parts, exchange, signing.context, reply);
+}
+
+/** @returns what a request of this route counts as */
+function countedOf({ method, right, bodyLimit }: Route): Counted | undefined {
+  if (isAdminRight(right)) return "admin-failure";
+  if (method === "POST") return bodyLimit > SMALL_BODY ? "attest" : "auth";
+  return right === "session" ? "resource" : undefined;
 }
 
 /**
@@ -128,29 +205,44 @@ function makeRoom(arriving: Set<AbortController>): void {
   longest.abort();
 }
 
+/** A proxy on this machine may ask for anybody. @throws CaiError `admin.forbidden` */
+function requireLocal({ headers }: Request, { local }: Connection): void {
+  if (local && !FORWARDED.some((name) => headers.has(name))) return;
+  throw new CaiError("admin.forbidden", "this is for programs of the trustee's own machine");
+}
+
+interface Admitted {
+  /** undefined where the reading is open to everybody */
+  readonly administrator: Administrator | undefined;
+  readonly scope: AdminScope;
+}
+
+/** Lets an administrator in whose role has the route's right, for what the request is about (security.md I21, I23). */
+async function admit(parts: ApplicationParts, route: AdminRoute, call: Call, exchange: Exchange): Promise<Admitted> {
+  if (isOpen(parts, route, call)) return { administrator: undefined, scope: { realm: ROOT_REALM, confinedTo: ROOT_REALM } };
+  const administrator = await requireAdmin(parts, route, call, exchange);
+  return { administrator, scope: await requireScope(parts, administrator, route, call) };
+}
+
+type AdminRoute = Route & { readonly right: AdminRight };
+
 /** Whether a reading is one that the operator left open: without a token, and of the root realm only. */
 function isOpen({ legacyOpen }: ApplicationParts, route: Route, { headers, query }: Call): boolean {
   const named = query.get("realm") ?? ROOT_REALM;
   return legacyOpen && route.legacyOpen === true && route.method === "GET" && !headers.has("authorization") && named === ROOT_REALM;
 }
 
-async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, target: string): Promise<Administrator> {
-  const privateConnection = parts.tls || isLoopbackHost(call.client);
+async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, { target, connection }: Exchange): Promise<Administrator> {
   const request = { method: call.method, target, body: call.body };
   try {
-    return await parts.administrators.require(bearerOf(call.headers), request, privateConnection, call.now);
+    return await parts.administrators.require(bearerOf(call.headers), request, connection.private, call.now);
   } catch (error) {
     throw await parts.recorder.deny(error, adminDecision(route, call));
   }
 }
 
 /** What a role has no right to is a denial; a request that names nothing is only a mistake. */
-async function requireScope(
-  parts: ApplicationParts,
-  administrator: Administrator,
-  route: Route & { readonly right: AdminRight },
-  call: Call,
-): Promise<AdminScope> {
+async function requireScope(parts: ApplicationParts, administrator: Administrator, route: AdminRoute, call: Call): Promise<AdminScope> {
   try {
     return await adminScope(administrator.role, route, call, parts.realms);
   } catch (error) {
@@ -177,8 +269,7 @@ function adminDecision(
 }
 
 function callOf(
-  { method, headers }: Request,
-  target: string,
+  { raw: { method, headers }, target, requestId }: Exchange,
   body: Uint8Array,
   client: string,
   now: number,
@@ -186,15 +277,25 @@ function callOf(
 ): Call {
   const path = pathOf(target);
   const query = new URLSearchParams(target.slice(path.length));
-  return { method, path, query, realm: readRealm(query.get("realm")), headers, body, client, now, setContext };
+  return { method, path, query, realm: readRealm(query.get("realm")), headers, body, client, requestId, now, setContext };
 }
 
-function respond(parts: ApplicationParts, route: Route, method: string, target: string, context: Uint8Array, reply: Reply): Response {
+function respond({ keys }: ApplicationParts, { route, raw: { method }, target, requestId }: Exchange, context: Uint8Array, reply: Reply) {
   const { status = 200, body = "", type = "application/json", headers = {} } = reply;
   const bytes = Buffer.from(body);
-  const signature = route.signed ? { [SIGNATURE_HEADER]: parts.keys.answers.sign({ method, target, status, context, body: bytes }) } : {};
+  const signature = route.signed ? { [SIGNATURE_HEADER]: keys.answers.sign({ method, target, status, context, body: bytes }) } : {};
   const content = body === "" && reply.type === undefined ? {} : { "content-type": type };
-  return new Response(bytes, { status, headers: { ...content, ...headers, ...signature } });
+  return new Response(bytes, { status, headers: { [REQUEST_ID_HEADER]: requestId, ...content, ...headers, ...signature } });
+}
+
+/**
+ * Who names its request finds that name in the error, too, where that is of the key broker's form: other forms are compared by the letter
+ * (trustee.md §8.1). Nobody else does, so that a denial stays the same bytes whatever it was about (security.md I20, I27); the header is on every answer.
+ */
+function withRequestId(reply: Reply, { headers }: Request, requestId: string): Reply {
+  const { body = "" } = reply;
+  const named = headers.get(REQUEST_ID_HEADER) === requestId && body.startsWith('{"type":') && body.endsWith("}");
+  return named ? { ...reply, body: `${body.slice(0, -1)},"request":${JSON.stringify(requestId)}}` } : reply;
 }
 
 /** The error for a path that no route has; the usual slip is a resource name without `resource/` in front (trustee.md §12). */

@@ -5,7 +5,7 @@ import type { Store } from "./store/index.ts";
 const TOLERANCE = 300;
 
 /** @throws CaiError `trustee.clock-behind`: time went back, or never was what the manufacturer's signed dates say, so no expiry can be believed */
-export async function checkClock(store: Store, now: number): Promise<void> {
+export async function checkClock(store: Pick<Store, "lastTime" | "collateral">, now: number): Promise<void> {
   const times = [
     [await store.lastTime(), "the trustee's last record"],
     [await store.collateral.newestIssue(), "the date of the newest collateral"],

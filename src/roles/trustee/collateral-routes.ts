@@ -16,6 +16,7 @@ export function collateralRoutes(cache: CollateralCache): Route[] {
     {
       ...read,
       path,
+      about: { summary: "What is kept of the manufacturer's word about platforms", response: "application/json" },
       bodyLimit: NO_BODY,
       async handle({ now }) {
         const sets = await cache.list();
@@ -25,6 +26,7 @@ export function collateralRoutes(cache: CollateralCache): Route[] {
     {
       ...read,
       path: `${path}/export`,
+      about: { summary: "The newest collateral, as a file that another trustee takes", response: "application/json" },
       bodyLimit: NO_BODY,
       async handle() {
         return { body: formatCollateralFile(await cache.newest()) };
@@ -34,6 +36,7 @@ export function collateralRoutes(cache: CollateralCache): Route[] {
       ...write,
       method: "POST",
       path,
+      about: { summary: "Keeps the collateral of a file", request: "application/json", response: "application/json" },
       bodyLimit: FILE_BODY,
       async handle({ body, now }) {
         const sets = await cache.import(parseCollateralFile(text(body)), now);

@@ -20,6 +20,8 @@ const resourcePolicyBody = z.object({ policy: z.string() });
 /** What the CoCo family answers instead of the resource policy: the ids of what it keeps (trustee.md §1.2). */
 const COCO_POLICY_IDS = JSON.stringify(["resource-policy"]);
 
+const digests = z.record(z.string(), z.string().describe("SHA-384 in base64url"));
+
 /** Policies: resource policy and attestation policies (trustee.md §2.3). Texts travel as base64url; reading is for admins, too. */
 export function policyRoutes(store: Store, family: PeerFamily): Route[] {
   const one = `${KBS_PREFIX}/attestation-policy/*`;
@@ -31,6 +33,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/resource-policy`,
+      about: { summary: "Puts a resource policy in force", request: resourcePolicyBody },
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
         await store.policies.put(realm, "resource", POLICY_IN_FORCE, readPolicyText(parseJsonBody(resourcePolicyBody, body).policy));
@@ -40,6 +43,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
     {
       ...read,
       path: `${KBS_PREFIX}/resource-policy`,
+      about: { summary: "The resource policy in force, in base64url", response: "text/xml" },
       bodyLimit: NO_BODY,
       async handle({ realm }) {
         if (family === "coco") return { body: COCO_POLICY_IDS };
@@ -60,6 +64,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       method: "POST",
       path: `${KBS_PREFIX}/attestation-policy`,
       place: "attestation-policy",
+      about: { summary: "Puts an attestation policy", request: attestationPolicyBody },
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
         await putAttestationPolicy(store, realm, parseJsonBody(attestationPolicyBody, body));
@@ -70,6 +75,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       ...read,
       legacyOpen: true,
       path: one,
+      about: { summary: "An attestation policy, in base64url", response: "application/json", rest: "the policy's id" },
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
         return { body: encodePolicy(await attestationPolicyText(store, realm, restOf(path, one))) };
@@ -79,6 +85,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       ...write,
       method: "DELETE",
       path: one,
+      about: { summary: "Removes an attestation policy", rest: "the policy's id" },
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
         await deleteAttestationPolicy(store, realm, restOf(path, one));
@@ -89,6 +96,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       ...read,
       legacyOpen: true,
       path: `${KBS_PREFIX}/attestation-policies`,
+      about: { summary: "The digests of attestation policies, by id", response: digests },
       bodyLimit: NO_BODY,
       async handle({ realm }) {
         const policies = await listAttestationPolicies(store, realm);

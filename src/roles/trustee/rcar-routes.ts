@@ -1,4 +1,4 @@
-import { encodeTokenReply, KBS_PREFIX } from "../../protocol/index.ts";
+import { encodeTokenReply, KBS_PREFIX, rcarSchemas } from "../../protocol/index.ts";
 import { type AttestationParts, attest } from "./attestation.ts";
 import { Gate } from "./gate.ts";
 import { DEFAULT_BODY, type Route, SMALL_BODY } from "./route.ts";
@@ -17,6 +17,11 @@ export function rcarRoutes(parts: AttestationParts): Route[] {
     {
       method: "POST",
       path: `${KBS_PREFIX}/auth`,
+      about: {
+        summary: "Opens a session: a nonce for the evidence to come",
+        request: rcarSchemas.request,
+        response: rcarSchemas.challenge,
+      },
       right: "public",
       bodyLimit: SMALL_BODY,
       place: "auth",
@@ -29,6 +34,7 @@ export function rcarRoutes(parts: AttestationParts): Route[] {
     {
       method: "POST",
       path: `${KBS_PREFIX}/attest`,
+      about: { summary: "Verifies evidence and gives a token", request: rcarSchemas.attestation, response: rcarSchemas.token },
       right: "session",
       bodyLimit: DEFAULT_BODY,
       place: "attest",

@@ -23,6 +23,10 @@ const payload = z.record(
   z.json().refine((value) => value !== null, "expected a value, got null"),
 );
 const hashes = z.array(z.string());
+const register = z.object({ message: z.string().describe("the message's JSON, as a text") });
+
+/** The schemas of reference value messages, for those who describe them. */
+export const referenceSchemas = { message, register } as const;
 
 /**
  * Reads an RVPS message of type `sample` (trustee.md §7.1).
@@ -105,7 +109,7 @@ export function formatExpiration(seconds: number): string {
 
 /** Reads the body of `rvps/register`: the message, as a text in a member (trustee.md §7.1). @returns the message's JSON */
 export function unwrapRegisterBody(body: string): string {
-  return parse(z.object({ message: z.string() }), json(body, "the body"), "the body").message;
+  return parse(register, json(body, "the body"), "the body").message;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { KBS_PREFIX } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import {
@@ -5,6 +6,7 @@ import {
   mergeReference,
   parseReferenceList,
   parseReferenceMessage,
+  referenceSchemas,
   referencesInForce,
   unverifiedProvenance,
   unwrapRegisterBody,
@@ -42,6 +44,7 @@ function rvpsRoutes(store: Store, prefix: string): Route[] {
       ...WRITE,
       method: "POST",
       path: `${prefix}/register`,
+      about: { summary: "Adds reference values: lists grow", request: referenceSchemas.register },
       bodyLimit: MESSAGE_BODY,
       async handle({ body, realm, now }) {
         const values = parseReferenceMessage(unwrapRegisterBody(text(body)), now);
@@ -87,6 +90,7 @@ function valueRoutes(store: Store): Route[] {
       ...WRITE,
       method: "POST",
       path: `${KBS_PREFIX}/reference-value`,
+      about: { summary: "Sets reference values", request: referenceSchemas.message },
       bodyLimit: MESSAGE_BODY,
       async handle({ body, realm, now }) {
         await put(store, realm, parseReferenceMessage(text(body), now), false);
@@ -96,6 +100,7 @@ function valueRoutes(store: Store): Route[] {
     {
       ...READ,
       path: one,
+      about: { summary: "One reference value in force", response: z.json(), rest: "the value's name, percent-encoded" },
       async handle({ path, realm, now }) {
         const name = nameOf(path, one);
         const values = referencesInForce(await store.references.all(realm), now);
@@ -106,6 +111,17 @@ function valueRoutes(store: Store): Route[] {
   ];
 }
 
+const ownReferences = z.array(
+  z.object({
+    name: z.string(),
+    value: z.json(),
+    expiration: z.string(),
+    expired: z.boolean(),
+    uses: z.int(),
+    last_used: z.string().nullable(),
+  }),
+);
+
 /** What neither family has: each value's end and use, and values with an end of their own. */
 function ownRoutes(store: Store, usage: ReferenceUsage): Route[] {
   const path = `${KBS_PREFIX}/cai/references`;
@@ -114,6 +130,7 @@ function ownRoutes(store: Store, usage: ReferenceUsage): Route[] {
     {
       ...READ,
       path,
+      about: { summary: "Reference values with their ends and uses", response: ownReferences },
       async handle({ realm, now }) {
         const values = [...(await store.references.all(realm)).values()];
         const uses = await usage.of(
@@ -150,6 +167,7 @@ function ownRoutes(store: Store, usage: ReferenceUsage): Route[] {
       ...WRITE,
       method: "DELETE",
       path: one,
+      about: { summary: "Removes a reference value", rest: "the value's name, percent-encoded" },
       bodyLimit: NO_BODY,
       async handle({ path: called, realm }) {
         const name = nameOf(called, one);

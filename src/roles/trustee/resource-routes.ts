@@ -18,6 +18,9 @@ const batch = z.strictObject({
   replace: z.boolean().default(false),
 });
 
+const names = z.array(z.object({ repository_name: z.string(), resource_type: z.string(), resource_tag: z.string() }));
+const sizes = z.array(z.object({ path: z.string(), size: z.int().describe("bytes"), realm: z.string() }));
+
 /** The lists of resources (trustee.md §2.3), and the write of several in one transaction (security.md §3.7). */
 export function resourceRoutes(store: Store, realms: Realms): Route[] {
   const admin = { place: "admin", signed: true } as const;
@@ -27,6 +30,7 @@ export function resourceRoutes(store: Store, realms: Realms): Route[] {
     {
       ...read,
       path: `${KBS_PREFIX}/resources`,
+      about: { summary: "Lists the names of secrets", response: names },
       scope: "realm",
       legacyOpen: true,
       bodyLimit: NO_BODY,
@@ -42,6 +46,7 @@ export function resourceRoutes(store: Store, realms: Realms): Route[] {
     {
       ...read,
       path: `${KBS_PREFIX}/cai/resources`,
+      about: { summary: "Lists secrets with their sizes and realms", response: sizes },
       scope: "realm",
       bodyLimit: NO_BODY,
       async handle({ confinedTo }) {
@@ -57,6 +62,7 @@ export function resourceRoutes(store: Store, realms: Realms): Route[] {
       ...write,
       method: "POST",
       path: `${KBS_PREFIX}/cai/resources`,
+      about: { summary: "Stores several secrets, or none", request: batch },
       scope: ({ body }) => parseJsonBody(batch, body).resources.map(({ path }) => parseResourcePath(path)),
       bodyLimit: BATCH_BODY,
       async handle({ body }) {

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { type ErrorPlace, KBS_PREFIX, type ResourcePath } from "../../protocol/index.ts";
 import { CaiError } from "../../system/index.ts";
 import type { AdminRight } from "./rights.ts";
@@ -17,8 +18,10 @@ export interface Call {
   readonly realm: string;
   /** the only realm that the request may be about; undefined where an administrator of all realms named none */
   readonly confinedTo?: string;
-  /** the address of whoever connected */
+  /** who asks, for records: the address that connected, or what a trusted proxy says (security.md I18) */
   readonly client: string;
+  /** names this request in logs, in its answer, and wherever its sender had named it before */
+  readonly requestId: string;
   /** seconds since 1970 */
   readonly now: number;
   /** says for whom a GET is answered, once that is known; the answer's signature covers it (security.md §3.4) */
@@ -35,10 +38,22 @@ export interface Reply {
 }
 
 /**
- * What a caller must have: nothing; a session cookie or attestation token, which the handler checks; an admin token with that right,
- * which is checked before the handler runs (security.md I23).
+ * What a caller must have: nothing; a session cookie or attestation token, which the handler checks; a connection from this machine, as the address
+ * says and no proxy's header denies; an admin token with that right, which is checked before the handler runs (security.md I23).
  */
-type Right = "public" | "session" | AdminRight;
+type Right = "public" | "session" | "local" | AdminRight;
+
+/** What a route is for and what goes over it, for the OpenAPI document. */
+export interface RouteDescription {
+  /** one line */
+  readonly summary: string;
+  /** the body: its schema where it is JSON, else its media type */
+  readonly request?: z.ZodType | string;
+  /** the body of the answer, where there is one */
+  readonly response?: z.ZodType | string;
+  /** what the `*` at the end of the path stands for */
+  readonly rest?: string;
+}
 
 /**
  * What an administrator's request is about: what one realm has; the trustee as a whole; or resources, whose paths say which realm they are
@@ -54,6 +69,7 @@ export interface Route {
   /** prefixes under which the route is reached, too, or instead: `""` is the path itself; default: see {@link mountsOf} */
   readonly mounts?: readonly string[];
   readonly right: Right;
+  readonly about?: RouteDescription;
   /** what an administrator's request is about; default: the realm of the query for rights over what realms have, else the trustee */
   readonly scope?: RouteScope;
   /** read without a token where the operator said so (trustee.md §1.2, `admin.legacy_open_attestation_policy`); never a route that writes */

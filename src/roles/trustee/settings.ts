@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { OLDER_VERSIONS, PEER_FAMILIES, PROTOCOL_VERSION, type ProtocolVersion } from "../../protocol/index.ts";
-import { CaiError, isLoopbackHost, type Logger } from "../../system/index.ts";
+import { CaiError, type Logger } from "../../system/index.ts";
 import type { CollateralSurroundings } from "./collateral.ts";
+import { formatListenAddress, isPrivate, type ListenAddress } from "./listen-address.ts";
 import type { KeySurroundings } from "./store/index.ts";
 
 /** The longest grace for expired collateral, seconds: 30 days (security.md §4, F3). */
@@ -10,6 +11,18 @@ const MAX_COLLATERAL_GRACE = 30 * 86_400;
 
 /** More threads than this verify more than the rest of a trustee can answer. */
 export const MAX_VERIFY_WORKERS = 64;
+
+/** Addresses that one trustee listens on at most. */
+const MAX_ADDRESSES = 16;
+
+const port = z.int().min(0).max(65_535);
+const listenAddress = z.union([
+  z.strictObject({ unix: z.string().min(1) }),
+  z.strictObject({ scheme: z.enum(["http", "https"]).optional(), host: z.string().min(1), port }),
+]) as z.ZodType<ListenAddress, ListenAddress>;
+
+/** A second of one client; the bursts that it may have are ten times as much. */
+const rate = z.int().min(1).max(1_000_000);
 
 /** What may be set of a trustee. */
 export const trusteeSettingsSchema = z.strictObject({
@@ -21,11 +34,34 @@ export const trusteeSettingsSchema = z.strictObject({
   /** a name or address; without brackets around IPv6 */
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes a free one */
-  port: z.int().min(0).max(65_535).default(8080),
-  /** PEM texts: the certificate chain, leaf first, and its private key */
-  tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+  port: port.default(8080),
+  /** where to listen, instead of that one host and port; every address carries every route */
+  listen: z.array(listenAddress).min(1).max(MAX_ADDRESSES).optional(),
+  /** where metrics and the checks of health are answered to whoever asks, and nothing else is */
+  metricsListen: listenAddress.optional(),
+  /** PEM files, read again when they change: the certificate chain, leaf first, and its private key */
+  tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
+  /** `as-needed`: the trustee certifies itself on addresses that others can reach, where it is given no certificate; `auto`: on loopback, too */
+  tlsMode: z.enum(["as-needed", "auto"]).default("as-needed"),
+  /** what an automatic certificate names besides the machine's own names */
+  tlsNames: z
+    .array(z.string().regex(/^(?:[A-Za-z0-9.*_-]{1,253}|[0-9A-Fa-f:.]{2,45})$/, "a host name or an IP address"))
+    .max(64)
+    .default([]),
+  /** the lowest version of TLS that is spoken */
+  tlsMin: z.enum(["1.2", "1.3"]).default("1.2"),
   /** plain HTTP on an address that others can reach */
   insecureHttp: z.boolean().default(false),
+  /** proxies whose `X-Forwarded-For` says whom limits count by and records name */
+  trustedProxies: z.array(z.string().min(1)).max(64).default([]),
+  /** what one client may do a second, on average */
+  clientRates: z
+    .strictObject({ auth: rate.default(1000), attest: rate.default(400), resource: rate.default(1000), "admin-failure": rate.default(5) })
+    .prefault({}),
+  /** requests of one client that are under way at a time */
+  clientConcurrent: z.int().min(1).max(1024).default(512),
+  /** how long a trustee that is to end still takes requests after it says that it is not ready, seconds */
+  drainDelaySeconds: z.int().min(0).max(300).default(0),
   /** files with the root certificates of simulated platforms; the production roots are built in */
   trustAnchors: z.array(z.string().min(1)).max(16).default([]),
   /** take evidence that software makes up, for trying out clients; only in a simulated store (security.md I11) */
@@ -75,19 +111,38 @@ export type TrusteeSettings = z.input<typeof trusteeSettingsSchema> & {
   readonly keySurroundings?: KeySurroundings;
 };
 
+type Parsed = z.output<typeof trusteeSettingsSchema>;
+
+/** The settings of a trustee, with its addresses in one list. */
+export type ParsedTrusteeSettings = Parsed & { readonly listen: readonly ListenAddress[] };
+
 /** @throws CaiError `cli.setting-invalid`, naming the setting; `trustee.tls-required` */
-export function parseTrusteeSettings(settings: unknown): z.output<typeof trusteeSettingsSchema> {
+export function parseTrusteeSettings(settings: unknown): ParsedTrusteeSettings {
   const result = trusteeSettingsSchema.safeParse(settings);
   if (!result.success) {
     const issue = result.error.issues[0];
     throw new CaiError("cli.setting-invalid", `/${issue?.path.join("/") ?? ""}: ${issue?.message ?? "cannot be used"}`);
   }
-  const { host, tls, insecureHttp } = result.data;
-  if (tls === undefined && !insecureHttp && !isLoopbackHost(host)) {
-    throw new CaiError("trustee.tls-required", `${host} can be reached by others, and no TLS certificate is given`, {
-      expected: "a certificate and key, or a loopback address",
-      got: host,
-    });
-  }
-  return result.data;
+  const { host, port, listen = [{ host, port }], metricsListen } = result.data;
+  for (const address of metricsListen === undefined ? listen : [...listen, metricsListen]) requireSafe(address, result.data);
+  return { ...result.data, listen };
+}
+
+/** @returns whether TLS is spoken on an address: where its operator says so or there is a certificate, and wherever others can connect */
+export function speaksTls(
+  address: ListenAddress,
+  { tls, tlsMode, insecureHttp }: Pick<Parsed, "tls" | "tlsMode" | "insecureHttp">,
+): boolean {
+  if ("unix" in address) return false;
+  if (address.scheme !== undefined) return address.scheme === "https";
+  return tls !== undefined || tlsMode === "auto" || !(isPrivate(address) || insecureHttp);
+}
+
+function requireSafe(address: ListenAddress, settings: Parsed): void {
+  if (isPrivate(address) || speaksTls(address, settings) || settings.insecureHttp) return;
+  const text = formatListenAddress(address);
+  throw new CaiError("trustee.tls-required", `${text} can be reached by others, and is said to have no TLS`, {
+    expected: "https, a loopback address, or a word that something in front of it speaks TLS",
+    got: text,
+  });
 }

@@ -1,15 +1,19 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
 import { DEFAULT_HASH, type HashAlgorithm } from "../../protocol/index.ts";
-import { CaiError } from "../../system/index.ts";
+import { CaiError, requestLogger } from "../../system/index.ts";
 import { type TrustAnchor, type Verifier, VerifierPool } from "../../tee/index.ts";
 import { sampleDeviceVerifier, sampleVerifier } from "../../tee/sample/index.ts";
-import { builtInAnchors, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
+import { builtInAnchors, type CollateralCache, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
-import { createApplication } from "./application.ts";
+import { createApplication, Work } from "./application.ts";
 import { Challenges } from "./as/challenges.ts";
 import { MAX_APPRAISALS } from "./as/routes.ts";
 import { AttestationPolicyInForce } from "./attestation-policy.ts";
+import { TrustedProxies } from "./client-address.ts";
+import { ClientLimits } from "./client-limits.ts";
 import { forgetExpired } from "./clock.ts";
 import { localSurroundings, openCollateral } from "./collateral.ts";
 import { lockPlace, openData, storePlace } from "./data.ts";
@@ -17,17 +21,22 @@ import { Denials } from "./denial.ts";
 import { Handshakes } from "./handshake.ts";
 import { loadTrusteeKeys, type TrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import { MeasuredRecorder } from "./measured-recorder.ts";
+import { Metrics } from "./metrics.ts";
 import { Nonces } from "./nonce.ts";
 import { OlderSessionIds } from "./older-session.ts";
+import { healthRoutes } from "./operation-routes.ts";
 import { MAX_ATTESTS } from "./rcar-routes.ts";
+import { Readiness } from "./readiness.ts";
 import { Realms } from "./realm.ts";
-import { Recorder } from "./recorder.ts";
 import { ReferenceUsage } from "./reference-usage.ts";
 import { routerTable } from "./router.ts";
-import { listen } from "./server.ts";
-import { parseTrusteeSettings, type TrusteeSettings } from "./settings.ts";
+import { drain, listen, type Server } from "./server.ts";
+import { type ParsedTrusteeSettings, parseTrusteeSettings, speaksTls, type TrusteeSettings } from "./settings.ts";
 import { type Store, storeExists, type World } from "./store/index.ts";
 import { spellingsOf } from "./tee-class.ts";
+import { openTlsKeeper, type TlsKeeper, type TlsKeeperParts } from "./tls-keeper.ts";
 
 /** How often expired rows are removed, milliseconds. */
 const PRUNE_EVERY_MS = 1000;
@@ -40,23 +49,39 @@ export interface Trustee {
   /**
    * Listens.
    *
-   * @returns the address, with the port that was taken
+   * @returns the addresses, with the ports that were taken; `url` is the first
    * @throws CaiError `trustee.listen-failed`
    */
-  start(): Promise<{ readonly url: string }>;
-  /** Finishes what is under way, then closes everything, also where `start` was never called. */
-  stop(): Promise<void>;
+  start(): Promise<Addresses>;
+  /** Puts a new TLS certificate in place, where there is one. Nobody is cut off, and what cannot be used changes nothing. */
+  reload(): void;
+  /**
+   * Says that it is not ready, finishes what is under way, then closes everything, also where `start` was never called.
+   *
+   * @param hurry  aborted where nothing is to be waited for any more
+   */
+  stop(hurry?: AbortSignal): Promise<void>;
+}
+
+/** Where a trustee listens. */
+export interface Addresses {
+  readonly url: string;
+  readonly urls: readonly string[];
+  /** `spki:sha256:…`, where TLS is spoken */
+  readonly tlsPin?: string;
+  /** where metrics are, apart from the rest */
+  readonly metricsUrl?: string;
 }
 
 /**
  * Opens a trustee. A data directory without a store becomes a production one, unless the store is to be in a database server, as `initTrustee` makes it.
  *
- * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.simulated-anchor`, `trustee.simulated-evidence`,
+ * @throws CaiError `trustee.data-in-use`, `trustee.tls-required`, `trustee.tls-invalid`, `trustee.simulated-anchor`, `trustee.simulated-evidence`,
  *   `trustee.collateral-unreadable`,
  *   `cli.setting-invalid`, `store.…`, and what {@link initTrustee} throws
  */
 export async function createTrustee({
-  logger,
+  logger: plainLogger,
   clock = wallClock,
   surroundings = localSurroundings(),
   keySurroundings,
@@ -64,6 +89,8 @@ export async function createTrustee({
 }: TrusteeSettings): Promise<Trustee> {
   const settings = parseTrusteeSettings(rest);
   const { compat: family, protocolVersions: versions } = settings;
+  const logger = requestLogger(plainLogger);
+  const proxies = new TrustedProxies(settings.trustedProxies);
   const dataDir = resolve(settings.dataDir);
   const request = { dataDir, store: settings.store, masterKey: settings.masterKey, keySurroundings };
   const simulatedAnchors = settings.trustAnchors.map(readAnchor);
@@ -90,9 +117,22 @@ export async function createTrustee({
     const samples = settings.acceptSample ? [sampleVerifier, sampleDeviceVerifier] : [];
     if (settings.acceptSample) logger.warn("sample evidence is accepted: it proves nothing, and whoever asks can make it up");
     const verifiers = new Map<string, Verifier>([...pool.verifiers, ...samples.map((verifier) => [verifier.tee, verifier] as const)]);
-    const recorder = new Recorder(store, logger);
+    const metrics = new Metrics(verifiers.keys());
+    const recorder = new MeasuredRecorder(store, logger, metrics);
     const realms = new Realms(store);
     const usage = new ReferenceUsage(store);
+    const collateralState = () => stateOf(collateral.cache, clock());
+    const readiness = new Readiness({ store, clock, collateral: collateralState, answered: (seconds) => metrics.storeAnswered(seconds) });
+    const servers: Server[] = [];
+    const tls = await openTls(settings, {
+      store,
+      clock,
+      logger,
+      replace: (material) => {
+        for (const server of servers) server.replaceTls(material);
+      },
+      outcome: (done) => metrics.tlsReloaded(done),
+    });
     const routes = routerTable({
       store,
       keys,
@@ -119,19 +159,60 @@ export async function createTrustee({
       tokenType: settings.tokenType,
       issuerName: settings.issuerName,
       logger,
+      operation: { readiness, metrics, ca: () => tls?.ca },
     });
     const administrators = new AdministratorCheck(store, keys.tid, logger);
     const legacyOpen = settings.legacyOpenAttestationPolicy;
     if (legacyOpen) {
       logger.warn("everybody may read attestation policies and the names of secrets: legacy-open-attestation-policy", { legacyOpen });
     }
-    const tls = settings.tls !== undefined;
-    const application = createApplication({ keys, administrators, realms, legacyOpen, recorder, logger, clock, tls, family }, routes);
+    const limits = new ClientLimits(settings.clientRates, settings.clientConcurrent);
+    const work = new Work();
+    const parts = { keys, administrators, realms, legacyOpen, recorder, logger, clock, proxies, limits, metrics, family };
+    const application = createApplication(parts, routes, work);
+    const unwatch = metrics.watch({
+      requests: () => work.load,
+      clients: () => limits.size,
+      verification: () => ({ threads: pool.threads, waiting: pool.waiting }),
+      collateral: collateralState,
+      certificateEnd: () => tls?.current.notAfter,
+      clock,
+    });
+    const open = (address: ListenAddress, served = application) => {
+      const material = tls !== undefined && speaksTls(address, settings) ? { tls: tls.current } : {};
+      const server = listen(address, served, { ...material, tlsMin: settings.tlsMin });
+      servers.push(server);
+      return server.url;
+    };
+    const start = (): Addresses => {
+      const urls = settings.listen.map((address) => open(address));
+      const health = createApplication(parts, healthRoutes({ readiness, metrics }, "public"), work);
+      const metricsUrl = settings.metricsListen && open(settings.metricsListen, health);
+      return {
+        url: urls[0]!,
+        urls,
+        ...(urls.some((url) => url.startsWith("https:")) && tls !== undefined && { tlsPin: tls.current.pin }),
+        ...(metricsUrl !== undefined && { metricsUrl }),
+      };
+    };
     const halt = () => {
+      tls?.close();
+      unwatch();
       collateral.close();
       pool.stop();
     };
-    return running(store, keys, () => listen(settings, application), { logger, clock, usage, halt, release: () => lock?.release() });
+    return running(store, keys, {
+      servers,
+      start,
+      reload: () => tls?.renew(),
+      readiness,
+      drainDelayMs: settings.drainDelaySeconds * 1000,
+      usage,
+      logger,
+      clock,
+      halt,
+      release: () => lock?.release(),
+    });
   } catch (error) {
     await store?.close();
     lock?.release();
@@ -139,45 +220,66 @@ export async function createTrustee({
   }
 }
 
-function running(
-  store: Store,
-  { tid, tokens }: TrusteeKeys,
-  open: () => ReturnType<typeof listen>,
-  {
-    logger,
-    clock,
-    usage,
-    halt,
-    release,
-  }: Pick<Required<TrusteeSettings>, "logger" | "clock"> & { usage: ReferenceUsage; halt: () => void; release: () => void },
-): Trustee {
-  let server: ReturnType<typeof listen> | undefined;
+/** @returns what renews the certificate, where any address speaks TLS */
+async function openTls(settings: ParsedTrusteeSettings, parts: TlsKeeperParts): Promise<TlsKeeper | undefined> {
+  const { listen: addresses, metricsListen } = settings;
+  const all = metricsListen === undefined ? addresses : [...addresses, metricsListen];
+  return all.some((address) => speaksTls(address, settings)) ? openTlsKeeper(settings, parts) : undefined;
+}
+
+/** How current the collateral is that is kept. */
+async function stateOf(cache: CollateralCache, now: number) {
+  const facts = (await cache.list()).map((set) => set.facts);
+  return {
+    sets: facts.length,
+    expired: facts.filter(({ expires }) => now > expires).length,
+    oldestIssue: facts.length === 0 ? undefined : Math.min(...facts.map(({ tcbInfo }) => tcbInfo.issued)),
+  };
+}
+
+interface RunningParts extends Pick<Required<TrusteeSettings>, "logger" | "clock"> {
+  /** those that listen */
+  readonly servers: Server[];
+  readonly start: () => Addresses;
+  readonly reload: () => void;
+  readonly readiness: Readiness;
+  readonly usage: ReferenceUsage;
+  readonly drainDelayMs: number;
+  readonly halt: () => void;
+  readonly release: () => void;
+}
+
+function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts): Trustee {
+  const { logger, clock, servers, readiness, usage } = parts;
   let pruning: ReturnType<typeof setInterval> | undefined;
   let stopped: Promise<void> | undefined;
-  const stop = async () => {
+  const stop = async (hurry: AbortSignal | undefined) => {
     clearInterval(pruning);
+    readiness.drain();
+    if (servers.length > 0) await delay(parts.drainDelayMs, undefined, { ...(hurry && { signal: hurry }) }).catch(() => undefined);
     // What is fetched beside requests would find no store to keep it in, and a verification none to record its end in.
-    if (server === undefined) halt();
-    else await server.drain(halt);
+    await drain(servers, parts.halt, undefined, hurry);
     await usage.flush(clock()).catch(() => undefined);
     await store.close();
-    release();
+    parts.release();
   };
   return {
     tid,
     world: store.world,
     async start() {
-      server = open();
+      const addresses = parts.start();
       pruning = setInterval(() => {
         Promise.all([forgetExpired(store, clock()), tokens.forget(clock()), usage.flush(clock())]).catch((error) =>
           logger.error("pruning failed", { error: CaiError.from(error).id }),
         );
       }, PRUNE_EVERY_MS);
-      logger.info("trustee listens", { url: server.url, world: store.world, tid: `tid:${tid}` });
-      return { url: server.url };
+      const { urls, tlsPin, metricsUrl } = addresses;
+      logger.info("trustee listens", { url: urls.join(" "), world: store.world, tid: `tid:${tid}`, tls: tlsPin, metrics: metricsUrl });
+      return addresses;
     },
-    stop: () => {
-      stopped ??= stop();
+    reload: parts.reload,
+    stop: (hurry) => {
+      stopped ??= stop(hurry);
       return stopped;
     },
   };

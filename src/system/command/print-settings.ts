@@ -13,5 +13,5 @@ export function printSettings(
   }));
   const json: Record<string, JsonValue> = {};
   for (const { name, value, source } of rows) json[name] = { value, source };
-  context.print(json, formatTable(rows.map(({ name, value, source }) => [name, value === null ? "-" : String(value), source])));
+  context.print(json, formatTable(rows.map(({ name, value, source }) => [name, value === null ? "-" : String(value) || "-", source])));
 }

@@ -35,7 +35,7 @@ export async function runVerb(verb: Verb, rawArgs: readonly string[], host: Comm
       flags,
       sources,
       json,
-      log: createLogger(logLevel(host.environment), false, (line) => host.stderr.write(`${line}\n`)),
+      log: createLogger(logLevel(host.environment), logsJson(host.environment), (line) => host.stderr.write(`${line}\n`)),
       signal: stop.signal,
       print: (value, text) => host.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text}\n`),
       progress: (label) => createProgress(label),
@@ -72,6 +72,12 @@ export function errorText(error: CaiError): string {
 /** What to do: the error's own hint, or the remedy that the catalogue has for its id. */
 function hintOf(error: CaiError): string {
   return error.hint ?? catalogue[error.id].remedy;
+}
+
+/** `CAI_LOG_FORMAT=json` makes every line of the log a JSON object. */
+function logsJson({ CAI_LOG_FORMAT: format = "text" }: Readonly<Record<string, string | undefined>>): boolean {
+  if (format === "json" || format === "text") return format === "json";
+  throw new CaiError("cli.setting-invalid", `CAI_LOG_FORMAT cannot be ${JSON.stringify(format)}`, { expected: "text, json", got: format });
 }
 
 function logLevel(environment: Readonly<Record<string, string | undefined>>): LogLevel {

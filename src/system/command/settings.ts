@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { CaiError } from "../error.ts";
 import { nearest } from "./nearest.ts";
-import type { FlagSpec, SettingSource, Verb, VerbContext } from "./verb.ts";
+import type { FlagSpec, ListFlag, SettingSource, Verb, VerbContext } from "./verb.ts";
 
 type Scalar = string | number | boolean | undefined;
 type Value = Scalar | readonly string[];
@@ -168,12 +168,12 @@ function pick(
     const key = settingKey(name);
     if (file && Object.hasOwn(file.keys, key)) return [file.keys[key], "file"];
   }
-  if ((spec.kind === "text" || spec.kind === "number") && spec.default !== undefined) return [spec.default, "default"];
+  if (spec.kind !== "switch" && spec.default !== undefined) return [spec.default, "default"];
   return [undefined, "unset"];
 }
 
 function readValue(name: string, spec: FlagSpec, raw: unknown): Value {
-  if (spec.kind === "list") return (raw ?? []) as readonly string[];
+  if (spec.kind === "list") return readList(name, spec, raw ?? []);
   if (raw === undefined) return undefined;
   const invalid = (expected: string) =>
     new CaiError("cli.setting-invalid", `--${name} cannot be ${JSON.stringify(raw)}`, { expected, got: String(raw) });
@@ -194,6 +194,16 @@ function readValue(name: string, spec: FlagSpec, raw: unknown): Value {
       return raw;
     }
   }
+}
+
+/** @param raw  a variable's text, with commas between; or what the command line, the settings file or the default gives */
+function readList(name: string, { value }: ListFlag, raw: unknown): readonly string[] {
+  const list = typeof raw === "string" ? raw.split(",").map((text) => text.trim()) : raw;
+  if (Array.isArray(list) && list.every((each) => typeof each === "string" && each !== "")) return list;
+  throw new CaiError("cli.setting-invalid", `--${name} cannot be ${JSON.stringify(raw)}`, {
+    expected: `${value}, or in a settings file an array of such texts: ${settingKey(name)} = ["…", "…"]`,
+    got: JSON.stringify(raw),
+  });
 }
 
 function checkPositionals(verb: Verb, positionals: readonly string[]): void {

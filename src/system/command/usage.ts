@@ -51,7 +51,7 @@ function flagForm(name: string, spec: FlagSpec): string {
 function flagAbout(name: string, spec: FlagSpec): string {
   const parts: string[] = [spec.about];
   if (spec.kind === "list") parts.push("(may be given several times)");
-  if ((spec.kind === "text" || spec.kind === "number") && spec.default !== undefined) parts.push(`(default ${spec.default})`);
+  if (spec.kind !== "switch" && spec.default !== undefined) parts.push(`(default ${spec.default})`);
   if (!spec.commandLineOnly && !spec.noVariable) parts.push(`[${environmentName(name)}]`);
   return parts.join(" ");
 }

@@ -42,12 +42,15 @@ export interface NumberFlag extends FlagBase {
   readonly required?: true;
 }
 
-/** A flag that may be given several times; its value is the list of what was given, in that order. */
+/**
+ * A flag that may be given several times; its value is the list of what was given, in that order. As a variable it is one text with commas between,
+ * in a settings file an array of texts, or one text for a list of one.
+ */
 export interface ListFlag extends FlagBase {
   readonly kind: "list";
   /** what stands for one value in the help */
   readonly value: string;
-  readonly commandLineOnly: true;
+  readonly default?: readonly string[];
 }
 
 /** A flag without a value. */

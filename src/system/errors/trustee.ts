@@ -30,7 +30,17 @@ export const trusteeErrors = {
   "trustee.tls-required": {
     exit: 2,
     cause: "The trustee was told to listen without TLS on an address that others can reach.",
-    remedy: "Give a certificate and key, listen on loopback, or say --insecure-http where something in front speaks TLS.",
+    remedy: "Leave `http://` out of --listen, listen on loopback, or say --insecure-http where something in front speaks TLS.",
+  },
+  "trustee.tls-invalid": {
+    exit: 2,
+    cause: "The TLS certificate and key that the trustee was given cannot be used. While it runs, the ones before stay in place.",
+    remedy: "Give a PEM chain that begins with the server's own certificate, and the private key that belongs to it.",
+  },
+  "trustee.draining": {
+    exit: 4,
+    cause: "The trustee is about to end and takes no new work.",
+    remedy: "Ask another replica, or this one when it has started again.",
   },
   "trustee.listen-failed": {
     exit: 1,

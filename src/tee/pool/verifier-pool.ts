@@ -77,6 +77,11 @@ export class VerifierPool {
     return this.#threads.length;
   }
 
+  /** Evidence that waits for a thread. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Ends all threads; what they work on, and what waits, is refused with `tee.verifier-lost`. */
   stop(): void {
     this.#stopped = true;

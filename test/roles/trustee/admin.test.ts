@@ -36,9 +36,12 @@ describe("the router table", () => {
     expect(open).toEqual(["POST /kbs/v0/auth public", "POST /kbs/v0/attest session", "POST /challenge public", "POST /attestation public"]);
   });
 
-  test("opens to everybody the health check, who it is, auth, and the attestation service without its policies only", () => {
+  test("opens to everybody health, who it is, its description, auth, and the attestation service without its policies only", () => {
     expect(table.filter(({ right }) => right === "public").map(({ path }) => path)).toEqual([
       "/healthz",
+      "/livez",
+      "/readyz",
+      "/kbs/v0/cai/ca",
       "/kbs/v0/cai/identity",
       "/kbs/v0/auth",
       "/challenge",
@@ -48,7 +51,9 @@ describe("the router table", () => {
       "/jwks",
       "/.well-known/openid-configuration",
       "/status",
+      "/openapi.json",
     ]);
+    expect(table.filter(({ right }) => right === "local").map(({ path }) => path)).toEqual(["/metrics"]);
   });
 
   test("bounds every body", () => {

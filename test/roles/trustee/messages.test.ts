@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { mergeReference, parseReferenceMessage, referencesInForce } from "../../../src/roles/trustee/reference-message.ts";
 import { sessionCookie, sessionIdOf } from "../../../src/roles/trustee/session-cookie.ts";
-import { parseTrusteeSettings } from "../../../src/roles/trustee/settings.ts";
+import { parseTrusteeSettings, speaksTls } from "../../../src/roles/trustee/settings.ts";
 import { publicDecisionId } from "../../../src/roles/trustee/store/decision-id.ts";
 import { idOf } from "./scratch.ts";
 
@@ -90,16 +90,27 @@ describe("the settings", () => {
   const minimal = { dataDir: "d" };
 
   test("listen on loopback by default", () => {
-    expect(parseTrusteeSettings(minimal)).toMatchObject({ host: "127.0.0.1", port: 8080, insecureHttp: false, collateralGraceSeconds: 0 });
+    const settings = parseTrusteeSettings(minimal);
+    expect(settings).toMatchObject({ listen: [{ host: "127.0.0.1", port: 8080 }], insecureHttp: false, collateralGraceSeconds: 0 });
+    expect(speaksTls(settings.listen[0]!, settings)).toBe(false);
   });
 
   test("want TLS or a clear word where others can connect", async () => {
     for (const host of ["0.0.0.0", "::", "192.0.2.1", "example.org", "127.example.org"]) {
-      expect(await idOf(() => parseTrusteeSettings({ ...minimal, host }))).toBe("trustee.tls-required");
-      expect(await idOf(() => parseTrusteeSettings({ ...minimal, host, insecureHttp: true }))).toBe("done");
-      expect(await idOf(() => parseTrusteeSettings({ ...minimal, host, tls: { cert: "c", key: "k" } }))).toBe("done");
+      const plain = { ...minimal, listen: [{ scheme: "http" as const, host, port: 1 }] };
+      expect(await idOf(() => parseTrusteeSettings(plain))).toBe("trustee.tls-required");
+      expect(await idOf(() => parseTrusteeSettings({ ...minimal, metricsListen: plain.listen[0] }))).toBe("trustee.tls-required");
+      expect(await idOf(() => parseTrusteeSettings({ ...plain, insecureHttp: true }))).toBe("done");
+      const settings = parseTrusteeSettings({ ...minimal, host });
+      expect(speaksTls(settings.listen[0]!, settings)).toBe(true);
+      expect(speaksTls(settings.listen[0]!, { ...settings, insecureHttp: true })).toBe(false);
     }
-    for (const host of ["localhost", "127.0.0.2", "::1"]) expect(await idOf(() => parseTrusteeSettings({ ...minimal, host }))).toBe("done");
+    const settings = parseTrusteeSettings(minimal);
+    for (const address of [{ host: "localhost", port: 1 }, { host: "127.0.0.2", port: 1 }, { host: "::1", port: 1 }, { unix: "/s" }]) {
+      expect(speaksTls(address, settings)).toBe(false);
+      expect(speaksTls(address, { ...settings, tlsMode: "auto" })).toBe(!("unix" in address));
+    }
+    expect(speaksTls({ scheme: "http", host: "::1", port: 1 }, { ...settings, tlsMode: "auto" })).toBe(false);
   });
 
   test("are refused where a value is out of bounds or unknown", async () => {

@@ -85,19 +85,23 @@ describe("a trustee", () => {
   });
 
   test("wants TLS where others can connect", async () => {
-    expect(await idOf(() => createTrustee({ ...minimal(), host: "0.0.0.0" }))).toBe("trustee.tls-required");
+    const plain = { scheme: "http", host: "0.0.0.0", port: 0 } as const;
+    expect(await idOf(() => createTrustee({ ...minimal(), listen: [plain] }))).toBe("trustee.tls-required");
   });
 
   test("speaks TLS with the certificate that it is given", async () => {
     const { cert, key } = makeTlsIdentity([{ ip: Uint8Array.of(127, 0, 0, 1) }]);
-    const trustee = await createTrustee({ ...minimal(), tls: { cert, key } });
+    const files = { certificate: join(dataDir, "..", "tls.pem"), key: join(dataDir, "..", "tls.key") };
+    writeFileSync(files.certificate, cert);
+    writeFileSync(files.key, key);
+    const trustee = await createTrustee({ ...minimal(), tls: files });
     const { url } = await trustee.start();
     expect(url).toStartWith("https://127.0.0.1:");
     expect((await fetch(`${url}/healthz`, { tls: { ca: cert } })).status).toBe(200);
     await trustee.stop();
-    const broken = await createTrustee({ ...minimal(), tls: { cert: "x", key: "y" } });
-    expect(await idOf(() => broken.start())).toBe("trustee.listen-failed");
-    await broken.stop();
+    writeFileSync(files.key, makeTlsIdentity().key);
+    expect(await idOf(() => createTrustee({ ...minimal(), tls: files }))).toBe("trustee.tls-invalid");
+    expect(await idOf(() => createTrustee({ ...minimal(), tls: { ...files, key: "none" } }))).toBe("cli.input-unreadable");
   });
 
   test("is alone on its data: a second one is refused, until the first has stopped", async () => {

@@ -5,6 +5,19 @@ import type { DataPlace } from "../data.ts";
 import { MAX_VERIFY_WORKERS } from "../settings.ts";
 import { keySurroundings } from "./key-surroundings.ts";
 
+const LIMITS = "Limits (an address, or a /64 network of IPv6, counts as one client; programs of this machine are not limited)";
+
+const limit = <const Default extends number>(what: string, perSecond: Default) =>
+  ({
+    kind: "number",
+    value: "N",
+    min: 1,
+    max: 1_000_000,
+    default: perSecond,
+    about: `${what} of one client a second; ten times as many at once`,
+    group: LIMITS,
+  }) as const;
+
 export const DATA_FLAG = {
   kind: "text",
   value: "DIR",
@@ -33,16 +46,68 @@ export const PLACE_FLAGS = { data: DATA_FLAG, store: STORE_FLAG, "master-key": M
 export function placeOf(flags: FlagValues<typeof PLACE_FLAGS>): DataPlace {
   return { dataDir: flags.data, store: flags.store, masterKey: flags["master-key"], keySurroundings: keySurroundings() };
 }
+/** TLS without a certificate of one's own, limits, and what watches a trustee. */
+const OPERATION_FLAGS = {
+  tls: {
+    kind: "text",
+    value: "MODE",
+    default: "as-needed",
+    oneOf: ["as-needed", "auto"],
+    about:
+      "without --tls-cert, the trustee certifies itself by an authority of its own: as-needed, on addresses that others can reach; auto, on loopback, too",
+  },
+  "tls-name": { kind: "list", value: "NAME", about: "a host name or address that such a certificate names besides those of this machine" },
+  "tls-min": { kind: "text", value: "VERSION", default: "1.2", oneOf: ["1.2", "1.3"], about: "the lowest version of TLS that is spoken" },
+  "metrics-listen": {
+    kind: "text",
+    value: "ADDRESS",
+    about:
+      "where metrics and health are answered to whoever asks, and nothing else is; without it, metrics are for programs of this machine",
+  },
+  "trusted-proxy": {
+    kind: "list",
+    noVariable: true,
+    value: "RANGE",
+    about: "a proxy (ADDRESS or ADDRESS/BITS) whose X-Forwarded-For says whom limits count by and records name",
+  },
+  "limit-auth": limit("handshakes", 1000),
+  "limit-attest": limit("messages with evidence", 400),
+  "limit-resource": limit("attested reads", 1000),
+  "limit-admin-failures": limit("refused requests of administrators", 5),
+  "limit-concurrent": {
+    kind: "number",
+    value: "N",
+    min: 1,
+    max: 1024,
+    default: 512,
+    about: "requests of one client under way at a time",
+    group: LIMITS,
+  },
+  "drain-delay": {
+    kind: "number",
+    value: "SECONDS",
+    min: 0,
+    max: 300,
+    default: 0,
+    about: "how long a trustee that is to end still takes requests after /readyz says no, so that balancers hear of it",
+  },
+} as const satisfies Record<string, FlagSpec>;
 
 /** The settings of a running trustee: flags of `serve`, keys of `trustee.toml`, lines of `config`. */
 export const SERVE_FLAGS = {
   data: DATA_FLAG,
   store: STORE_FLAG,
   "master-key": MASTER_KEY_FLAG,
-  listen: { kind: "text", value: "HOST:PORT", default: "127.0.0.1:8080", about: "where to listen; port 0 takes a free one" },
-  "tls-cert": { kind: "text", value: "FILE", about: "certificate chain (PEM) for HTTPS" },
+  listen: {
+    kind: "list",
+    value: "ADDRESS",
+    default: ["127.0.0.1:8080"],
+    about: "where to listen: HOST:PORT, http://HOST:PORT, https://HOST:PORT or unix:/PATH; port 0 takes a free one",
+  },
+  "tls-cert": { kind: "text", value: "FILE", about: "certificate chain (PEM) for HTTPS, read again when it changes" },
   "tls-key": { kind: "text", value: "FILE", about: "its private key (PEM)" },
   "insecure-http": { kind: "switch", noVariable: true, about: "allow plain HTTP on an address other than loopback" },
+  ...OPERATION_FLAGS,
   "trust-anchor": {
     kind: "text",
     noVariable: true,

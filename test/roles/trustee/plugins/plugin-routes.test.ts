@@ -64,6 +64,7 @@ function call(path: string, query = "", members: Partial<Call> = {}): Call {
     body: new Uint8Array(0),
     realm: "",
     client: "test",
+    requestId: "test",
     now: START,
     setContext: () => {},
     ...members,
