@@ -8,6 +8,7 @@ import { type Figure, run } from "./measure.ts";
 import { benchMount } from "./mount.ts";
 import { benchPolicy } from "./policy.ts";
 import { benchStartup } from "./startup.ts";
+import { benchStore } from "./store.ts";
 import { benchTdx } from "./tdx.ts";
 import { benchTrustee } from "./trustee.ts";
 
@@ -20,6 +21,7 @@ const benchmarks: Record<string, (folder: string) => Figure[] | Promise<Figure[]
   policy: benchPolicy,
   tdx: benchTdx,
   trustee: benchTrustee,
+  store: benchStore,
 };
 
 const chosen = process.argv.slice(2);

@@ -31,6 +31,8 @@ export interface TextFlag extends FlagBase {
   readonly required?: true;
   /** the only values taken */
   readonly oneOf?: readonly string[];
+  /** what is printed of the value where it may hold a password */
+  readonly shown?: (value: string) => string;
 }
 
 export interface NumberFlag extends FlagBase {

@@ -12,5 +12,5 @@ export default defineVerb({
     { about: "what is in force here", line: "cai agent config" },
     { about: "of a settings file", line: "cai agent config --config /etc/cai/agent.toml --json" },
   ],
-  run: async (context) => printSettings(context),
+  run: async (context) => printSettings(context, MOUNT_FLAGS),
 });

@@ -12,5 +12,5 @@ export default defineVerb({
     { about: "what is in force here", line: "cai trustee config" },
     { about: "with another file", line: "cai trustee config --config /etc/cai/trustee.toml --json" },
   ],
-  run: async (context) => printSettings(context),
+  run: async (context) => printSettings(context, SERVE_FLAGS),
 });

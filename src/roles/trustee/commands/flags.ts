@@ -3,6 +3,7 @@ import { PEER_FAMILIES } from "../../../protocol/index.ts";
 import type { FlagSpec, FlagValues } from "../../../system/index.ts";
 import type { DataPlace } from "../data.ts";
 import { MAX_VERIFY_WORKERS } from "../settings.ts";
+import { redactStore } from "../store/index.ts";
 import { keySurroundings } from "./key-surroundings.ts";
 
 const LIMITS = "Limits (an address, or a /64 network of IPv6, counts as one client; programs of this machine are not limited)";
@@ -36,7 +37,8 @@ export const STORE_FLAG = {
   kind: "text",
   value: "URL",
   about:
-    "where the store is: sqlite:PATH, by default DIR/trustee.db, or postgres://USER@HOST/DATABASE, which any number of trustees with one master key share",
+    "where the store is: sqlite:PATH, by default DIR/trustee.db, or postgres://USER@HOST/DATABASE, which any number of trustees with one master key share; give an address with a password by the variable, as others see a command's arguments. Other hosts are asked for TLS and a certificate, by sslrootcert=FILE in the address, unless it says sslmode=disable",
+  shown: redactStore,
 } as const satisfies FlagSpec;
 
 /** Where a trustee's data and master key are: for verbs that work on them while it is stopped, or beside it. */

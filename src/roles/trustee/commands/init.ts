@@ -14,6 +14,10 @@ export default defineVerb({
   examples: [
     { about: "a trustee for real hardware, in ./cai-trustee", line: "cai trustee init" },
     { about: "under a passphrase, which is asked for", line: "cai trustee init --master-key passphrase" },
+    {
+      about: "one whose store is in a database; its replicas are given the master key that this makes",
+      line: "CAI_STORE=postgres://cai:PASSWORD@db.example/cai cai trustee init --data ./replica",
+    },
     { about: "one to try things with simulated platforms", line: "cai trustee init --simulated --data ./try-trustee" },
   ],
   exits: { 2: "wrong usage, or the store that is there belongs to the other world" },

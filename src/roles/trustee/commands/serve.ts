@@ -26,6 +26,10 @@ export default defineVerb({
       about: "for others, with a certificate of your own, and collateral from a service of your own, else from Intel",
       line: "cai trustee serve --listen 0.0.0.0:8443 --tls-cert server.pem --tls-key server.key --collateral-source https://pccs.example:8081,intel",
     },
+    {
+      about: "one of several over a database, made before by `cai trustee init` with the same settings",
+      line: "CAI_STORE=postgres://cai:PASSWORD@db.example/cai cai trustee serve --listen 0.0.0.0:8443 --tls-cert server.pem --tls-key server.key",
+    },
     { about: "where nothing can be fetched", line: "cai trustee serve --collateral collateral.json --collateral-source none" },
     {
       about: "for a simulated machine made by `cai sim tdx init`, after `cai trustee init --simulated --data ./try-trustee`",

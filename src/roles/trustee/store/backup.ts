@@ -64,7 +64,11 @@ export async function importRows(
   now: number,
 ): Promise<void> {
   const ledger = new Ledger(driver, keys.mac);
+  let begun = false;
   await driver.write(async (statements) => {
+    // The rows come once.
+    if (begun) throw new CaiError("store.unavailable", "the database was lost while the store was written to it");
+    begun = true;
     if ((await driver.lockSchema(statements)) !== 0) {
       throw new CaiError("store.not-empty", "there is a store in the database already", { hint: "Restore into a new place." });
     }

@@ -1,3 +1,4 @@
+import { CaiError } from "../../../system/index.ts";
 import { exportRows } from "./backup.ts";
 import { StoredCollateral } from "./collateral-tables.ts";
 import { DecisionLog } from "./decision-log.ts";
@@ -11,6 +12,9 @@ import { SealedKeys } from "./sealed-keys.ts";
 import { SealedResources } from "./sealed-resources.ts";
 import { pruneExpired, StoredSessions, StoredSpentOnce, StoredUsage } from "./short-lived.ts";
 import type { Store, StoreCore, World } from "./store.ts";
+
+/** The longest key of a row, bytes: what fits into an index everywhere. */
+const MAX_KEY = 2048;
 
 /**
  * Opens the store in a database whose schema is the present one.
@@ -69,12 +73,11 @@ export async function openCore(driver: Driver, keys: StoreKeys, servingFrom?: nu
         paths: [],
         run: (rows) => {
           const changes = decide(Object.fromEntries(names.map((name) => [name, rows.table(name).texts])) as never);
+          const puts = names.map((name) => [name, [...(changes[name]?.put ?? [])]] as const);
+          for (const [key, content] of puts.flatMap(([, entries]) => entries)) requireStorable(key, content);
           let removed = 0;
-          for (const name of names) {
-            const { put = [], remove = [] } = changes[name] ?? {};
-            for (const key of remove) if (rows.remove(name, key)) removed++;
-            for (const [key, content] of put) rows.put(name, key, content);
-          }
+          for (const name of names) for (const key of changes[name]?.remove ?? []) if (rows.remove(name, key)) removed++;
+          for (const [name, entries] of puts) for (const [key, content] of entries) rows.put(name, key, content);
           return removed;
         },
       }),
@@ -109,6 +112,16 @@ export async function openCore(driver: Driver, keys: StoreKeys, servingFrom?: nu
       await driver.close();
     },
   });
+}
+
+/** What one database takes, every one does; and nobody's text makes the transaction fail that others share. */
+function requireStorable(key: string, content: string): void {
+  if (key.includes("\0") || content.includes("\0")) {
+    throw new CaiError("kbs.message-malformed", "a text to be stored holds the character U+0000");
+  }
+  if (Buffer.byteLength(key) > MAX_KEY) {
+    throw new CaiError("kbs.message-malformed", "a name to be stored is too long", { expected: `at most ${MAX_KEY} bytes` });
+  }
 }
 
 /** Gives the rows of a core their meaning. */

@@ -25,13 +25,13 @@ export interface Snapshot extends Statements {
  * table is not there; `store.unreadable` for everything else.
  */
 export interface Driver extends Pick<Statements, "all"> {
-  /** Does something with the database in one state; work is awaited for nothing but this database. */
+  /** Does something with the database in one state; work is awaited for nothing but this database, and may be called again. */
   read<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
   /** For long reading: it keeps nobody waiting, however long it takes. */
   snapshot(): Promise<Snapshot>;
   /**
    * One transaction: all of it, or nothing where `work` throws. Returns when it is on the disk, so that it survives a power cut.
-   * The work is awaited for nothing but this database.
+   * The work is awaited for nothing but this database, and may be called again where the database gave it up.
    */
   write<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
   /** @returns a number that stays the same while nobody else writes to the database; undefined where that cannot be told */

@@ -11,7 +11,7 @@ import { SELECT_BUCKET_ROWS, WriteSet } from "./write-set.ts";
 const MAX_BATCH = 128;
 
 /** About how many rows one statement of a scan reads. */
-const SCAN_ROWS = 4096;
+const SCAN_ROWS = 1024;
 
 /** A sealed resource as it lies in its row. */
 export interface SealedResource {

@@ -98,5 +98,10 @@ function driverOf(place: StorePlace): Driver {
 
 /** Makes the file of a new store, closed to others. */
 function prepareFile(place: StorePlace): void {
-  if (place.kind === "sqlite") closeSync(openSync(place.path, "a", 0o600));
+  if (place.kind !== "sqlite") return;
+  try {
+    closeSync(openSync(place.path, "a", 0o600));
+  } catch (cause) {
+    throw new CaiError("store.unreadable", `the store ${place.path} cannot be made: ${(cause as Error).message}`, { cause });
+  }
 }

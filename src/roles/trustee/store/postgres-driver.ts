@@ -19,13 +19,13 @@ const CONNECT_SECONDS = 4;
 /** The server gives up a statement, a wait for a lock, and a transaction whose next statement does not come, milliseconds. */
 const STATEMENT_MS = 8000;
 const LOCK_MS = 5000;
-const IDLE_IN_TRANSACTION_MS = 10_000;
+const IDLE_IN_TRANSACTION_MS = 5000;
 /** One statement of a long reading. */
 const LONG_STATEMENT_MS = 120_000;
 /** A server that answers nothing at all is given up after this, milliseconds. */
 const ANSWER_MS = 10_000;
-/** How often something is tried again that certainly was not done. */
-const RETRIES = 3;
+/** How often something is tried again that certainly was not done: often enough to come past every connection of the pool that was lost. */
+const RETRIES = POOL + 1;
 
 /**
  * A store in a database of PostgreSQL, which any number of trustees share. A commit returns when it is on the server's disk.
@@ -37,13 +37,18 @@ export class PostgresDriver implements Driver {
   readonly forUpdate = " FOR UPDATE";
   readonly skipLocked = " FOR UPDATE SKIP LOCKED";
   readonly #open: () => SQL;
+  readonly #answerMs: number;
   #sql: SQL;
   #closed = false;
 
-  constructor({ url, tls, tlsCa }: StorePlace & { kind: "postgres" }) {
+  /** @param answerMs  how long a server is waited for that says nothing */
+  constructor({ url, tls, tlsCa }: StorePlace & { kind: "postgres" }, answerMs = ANSWER_MS) {
+    this.#answerMs = answerMs;
     this.#open = () =>
       new SQL({
         url,
+        // Said, because the runtime would take the variable PGDATABASE before the address.
+        database: decodeURIComponent(new URL(url).pathname.slice(1)),
         adapter: "postgres",
         max: POOL,
         connectionTimeout: CONNECT_SECONDS,
@@ -73,11 +78,11 @@ export class PostgresDriver implements Driver {
   }
 
   read<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
-    return this.#transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work, wasLost);
+    return this.#transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work);
   }
 
   write<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
-    return this.#transaction("BEGIN ISOLATION LEVEL READ COMMITTED", work, wasConflict);
+    return this.#transaction("BEGIN ISOLATION LEVEL READ COMMITTED", work);
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -137,18 +142,20 @@ export class PostgresDriver implements Driver {
     await this.#sql.close({ timeout: 1 });
   }
 
-  /** @param again  tells of a failure that nothing was done, so that all of it can be done again */
-  async #transaction<T>(begin: string, work: (statements: Statements) => Promise<T>, again: (error: unknown) => boolean): Promise<T> {
+  async #transaction<T>(begin: string, work: (statements: Statements) => Promise<T>): Promise<T> {
     for (let tried = 0; ; tried++) {
       const connection = await this.#begin(begin);
+      let ending = false;
       try {
-        const result = await work(this.#statements(connection, ANSWER_MS));
+        const result = await work(this.#statements(connection, this.#answerMs));
+        ending = true;
         await this.#answered(connection.unsafe("COMMIT"));
         connection.release();
         return result;
       } catch (error) {
         await this.#end(connection, "ROLLBACK");
-        if (tried >= RETRIES || !again(error)) throw meaningOf(error);
+        // One that was lost before its end did nothing; at its end, that cannot be told.
+        if (tried >= RETRIES || !(wasConflict(error) || (wasLost(error) && !ending))) throw meaningOf(error);
       }
     }
   }
@@ -187,7 +194,7 @@ export class PostgresDriver implements Driver {
   }
 
   /** A server that is gone without a word is not waited for; its connections are given up. */
-  async #answered<T>(answer: Promise<T>, within = ANSWER_MS): Promise<T> {
+  async #answered<T>(answer: Promise<T>, within = this.#answerMs): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const sql = this.#sql;
     const silence = new Promise<never>((_, reject) => {

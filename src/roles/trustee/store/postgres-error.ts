@@ -8,12 +8,21 @@ function codesOf(error: unknown): { readonly state: string; readonly code: strin
 }
 
 /**
- * @returns whether the connection was lost, or never made. What was asked for may have been done all the same, unless it changes nothing
+ * @returns whether a connection was lost that there was: another one may do. What was asked for may have been done all the same, unless it
+ *   changes nothing
  */
 export function wasLost(error: unknown): boolean {
   const { state, code } = codesOf(error);
-  // 57P01–57P03: the server ends or only begins; class 08: the connection failed.
-  return /^57P0[123]$|^08/.test(state) || (state === "" && /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE)|ECONN|EPIPE|ETIMEDOUT)/.test(code));
+  // 57P01, 57P02: the server ended it; class 08: it failed.
+  return /^57P0[12]$|^08/.test(state) || (state === "" && /^(ERR_POSTGRES_(CONNECTION_CLOSED|LIFETIME|IDLE)|ECONNRESET|EPIPE)/.test(code));
+}
+
+/** @returns whether there is no connection to be had now */
+function isAway(error: unknown): boolean {
+  const { state, code } = codesOf(error);
+  return (
+    state === "57P03" || (state === "" && /^(ERR_POSTGRES_CONNECTION|ECONN|ETIMEDOUT|EHOST|ENET|ENOENT|EAI_|ENOTFOUND|DNS)/.test(code))
+  );
 }
 
 /** @returns whether the server gave the transaction up for the sake of another one: it can be done again */
@@ -27,7 +36,7 @@ export function meaningOf(error: unknown): CaiError {
   const { state, code } = codesOf(error);
   const shown = state || code || "no code";
   // 53: no room or no connection left; 55P03: a lock; 57014: a statement took too long; 25P03: the transaction did; 58: the server's files.
-  if (wasLost(error) || wasConflict(error) || /^(53|58)|^(55P03|57014|25P03|25006)$/.test(state)) {
+  if (wasLost(error) || isAway(error) || wasConflict(error) || /^(53|58)|^(55P03|57014|25P03|25006)$/.test(state)) {
     return new CaiError("store.unavailable", `the database does not answer now (${shown})`, { cause: error });
   }
   // No such table, column, function or schema; columns of other types.

@@ -54,8 +54,9 @@ export async function postgresVersion(statements: Pick<Statements, "all">): Prom
   return row.version;
 }
 
-/** Until it ends, the transaction is the only one that declares or migrates. */
+/** Until it ends, the transaction is the only one that declares or migrates; it may take its time, also between two statements. */
 export async function lockSchemaVersion(statements: Statements): Promise<number> {
+  await statements.run("SET LOCAL idle_in_transaction_session_timeout = 0");
   await statements.all("SELECT pg_advisory_xact_lock(hashtext('cai/store/schema'))::text AS locked");
   return postgresVersion(statements);
 }

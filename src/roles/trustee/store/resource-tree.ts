@@ -46,7 +46,7 @@ export function bucketDigest(rows: Iterable<BucketRow>): Uint8Array {
 }
 
 /** @returns lower-case hex */
-export function nodeDigest(node: Uint8Array): string {
+function nodeDigest(node: Uint8Array): string {
   return Buffer.from(digestOf(node)).toString("hex");
 }
 

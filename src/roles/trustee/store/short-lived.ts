@@ -8,6 +8,9 @@ import type { Session, Sessions, SpentOnce, Usage } from "./store.ts";
 /** How many rows share a transaction at most. */
 const MAX_BATCH = 256;
 
+/** Characters of a counted name that are kept. */
+const MAX_NAME = 512;
+
 /** How many expired rows of a table one call removes: few enough that requests hardly wait for it. */
 const PRUNE_BATCH = 1000;
 
@@ -136,7 +139,12 @@ export class StoredUsage implements Usage {
   }
 
   async add(counts: ReadonlyMap<string, number>, time: number): Promise<void> {
-    const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    const clean = new Map<string, number>();
+    for (const [name, count] of counts) {
+      const key = name.replaceAll("\0", "\ufffd").toWellFormed().slice(0, MAX_NAME);
+      clean.set(key, (clean.get(key) ?? 0) + count);
+    }
+    const sorted = [...clean].sort(([a], [b]) => (a < b ? -1 : 1));
     await this.#driver.write(async (statements) => {
       await this.#guard(statements);
       for (const part of parts(sorted)) {

@@ -229,7 +229,7 @@ class Log {
 }
 
 /** @throws CaiError `store.unreadable` */
-export function openDatabase(path: string): Database {
+function openDatabase(path: string): Database {
   try {
     const database = new Database(path, { create: false, readwrite: true, strict: true });
     database.run("PRAGMA busy_timeout = 5000");
@@ -245,7 +245,7 @@ export function openDatabase(path: string): Database {
 }
 
 /** @returns what a failure of SQLite means for the store */
-export function sqliteError(error: unknown): CaiError {
+function sqliteError(error: unknown): CaiError {
   if (error instanceof CaiError) return error;
   const code = (error as { code?: string }).code ?? "";
   if (/^SQLITE_(BUSY|LOCKED|FULL|IOERR)/.test(code)) {

@@ -113,6 +113,21 @@ for (const kind of kinds) {
       for (const key of keys) expect((await store.rows("denials")).get(key)).toBe(`text of ${key}`);
     });
 
+    test("refuses a text that not every database keeps, alone among those that are written with it", async () => {
+      const put = (key: string, content: string) => idOf(() => store.change(["denials"], () => ({ denials: { put: [[key, content]] } })));
+      const outcomes = await Promise.all([
+        put("a", "x"),
+        put("b", "x\0y"),
+        put("c\0", "x"),
+        put("d".repeat(3000), "x"),
+        put("e", "\ud800x"),
+      ]);
+      const malformed = "kbs.message-malformed";
+      expect(outcomes).toEqual(["done", malformed, malformed, malformed, "done"]);
+      await again();
+      expect([...(await store.rows("denials")).keys()]).toEqual(["a", "e"]);
+    });
+
     test("keeps its own keys sealed, under their names", async () => {
       expect(await store.ownKeys.names()).toEqual(["identity", "token-ca", "token-signer"]);
       await store.ownKeys.put("token-signer-2", bytes("der"));
