@@ -162,9 +162,8 @@ async function answer(parts: ApplicationParts, work: Work, exchange: Exchange): 
     });
     if (route.right === "local") requireLocal(raw, connection);
     if (isAdminRight(route.right)) {
-      const admitted = await admit(parts, { ...route, right: route.right }, call, exchange).catch((error) => {
+      const admitted = await admit(parts, { ...route, right: route.right }, call, exchange, () => {
         if (limited) parts.limits.failed(client.address);
-        throw error;
       });
       ({ administrator } = admitted);
       call = { ...call, ...admitted.scope };
@@ -219,11 +218,15 @@ interface Admitted {
   readonly scope: AdminScope;
 }
 
-/** Lets an administrator in whose role has the route's right, for what the request is about (security.md I21, I23). */
-async function admit(parts: ApplicationParts, route: AdminRoute, call: Call, exchange: Exchange): Promise<Admitted> {
+/**
+ * Lets an administrator in whose role has the route's right, for what the request is about (security.md I21, I23).
+ *
+ * @param refused  called before a denial is written down, which takes time that others could use to guess on
+ */
+async function admit(parts: ApplicationParts, route: AdminRoute, call: Call, exchange: Exchange, refused: () => void): Promise<Admitted> {
   if (isOpen(parts, route, call)) return { administrator: undefined, scope: { realm: ROOT_REALM, confinedTo: ROOT_REALM } };
-  const administrator = await requireAdmin(parts, route, call, exchange);
-  return { administrator, scope: await requireScope(parts, administrator, route, call) };
+  const administrator = await requireAdmin(parts, route, call, exchange, refused);
+  return { administrator, scope: await requireScope(parts, administrator, route, call, refused) };
 }
 
 type AdminRoute = Route & { readonly right: AdminRight };
@@ -234,21 +237,35 @@ function isOpen({ legacyOpen }: ApplicationParts, route: Route, { headers, query
   return legacyOpen && route.legacyOpen === true && route.method === "GET" && !headers.has("authorization") && named === ROOT_REALM;
 }
 
-async function requireAdmin(parts: ApplicationParts, route: Route, call: Call, { target, connection }: Exchange): Promise<Administrator> {
+async function requireAdmin(
+  parts: ApplicationParts,
+  route: Route,
+  call: Call,
+  { target, connection }: Exchange,
+  refused: () => void,
+): Promise<Administrator> {
   const request = { method: call.method, target, body: call.body };
   try {
     return await parts.administrators.require(bearerOf(call.headers), request, connection.private, call.now);
   } catch (error) {
+    refused();
     throw await parts.recorder.deny(error, adminDecision(route, call));
   }
 }
 
 /** What a role has no right to is a denial; a request that names nothing is only a mistake. */
-async function requireScope(parts: ApplicationParts, administrator: Administrator, route: AdminRoute, call: Call): Promise<AdminScope> {
+async function requireScope(
+  parts: ApplicationParts,
+  administrator: Administrator,
+  route: AdminRoute,
+  call: Call,
+  refused: () => void,
+): Promise<AdminScope> {
   try {
     return await adminScope(administrator.role, route, call, parts.realms);
   } catch (error) {
     if (CaiError.from(error).id !== "admin.forbidden") throw error;
+    refused();
     throw await parts.recorder.deny(error, adminDecision(route, call, administrator));
   }
 }
