@@ -24,7 +24,7 @@ export function trusteeData(machine: Machine, data: string | undefined): Finding
 }
 
 function keysBeside(machine: Machine, { data, listens }: LocalTrustee): Finding[] {
-  const reachable = listens.find((listen) => !isLoopbackHost(hostOf(listen)));
+  const reachable = listens.find((listen) => !listen.startsWith("unix:") && !isLoopbackHost(hostOf(listen)));
   if (reachable === undefined) return [ok("trustee.keys", `the trustee of ${data} is reached from this machine only`)];
   const findings: Finding[] = [];
   if (machine.exists(`${data}/admin.key`)) {
@@ -84,5 +84,8 @@ function configuredListens(machine: Machine, data: string): string[] {
 }
 
 function hostOf(listen: string): string {
-  return listen.replace(/:\d*$/, "").replace(/^\[|\]$/g, "");
+  return listen
+    .replace(/^https?:\/\//, "")
+    .replace(/:\d*$/, "")
+    .replace(/^\[|\]$/g, "");
 }

@@ -3,7 +3,7 @@ import { PEER_FAMILIES } from "../../../protocol/index.ts";
 import type { FlagSpec, FlagValues } from "../../../system/index.ts";
 import type { DataPlace } from "../data.ts";
 import { MAX_VERIFY_WORKERS } from "../settings.ts";
-import { redactStore } from "../store/index.ts";
+import { redactStore } from "../store/place.ts";
 import { keySurroundings } from "./key-surroundings.ts";
 
 const LIMITS = "Limits (an address, or a /64 network of IPv6, counts as one client; programs of this machine are not limited)";
@@ -19,21 +19,21 @@ const limit = <const Default extends number>(what: string, perSecond: Default) =
     group: LIMITS,
   }) as const;
 
-export const DATA_FLAG = {
+const DATA_FLAG = {
   kind: "text",
   value: "DIR",
   default: "./cai-trustee",
   about: "the trustee's data; its master key lies beside it as DIR.master",
 } as const satisfies FlagSpec;
 
-export const MASTER_KEY_FLAG = {
+const MASTER_KEY_FLAG = {
   kind: "text",
   value: "WHERE",
   about:
     "the store's master key: file:PATH, credential:NAME (systemd), passphrase, passphrase:FILE or passphrase:credential:NAME; by default the credential cai-master-key where there is one, else DIR.master",
 } as const satisfies FlagSpec;
 
-export const STORE_FLAG = {
+const STORE_FLAG = {
   kind: "text",
   value: "URL",
   about:

@@ -1,6 +1,6 @@
 import { defineVerb } from "../../../system/index.ts";
 import { initTrustee } from "../index.ts";
-import { PLACE_FLAGS, placeOf } from "./flags.ts";
+import { PLACE_FLAGS, placeOf, SERVE_FLAGS, settingsFile } from "./flags.ts";
 
 export default defineVerb({
   path: "trustee init",
@@ -11,6 +11,8 @@ export default defineVerb({
     ...PLACE_FLAGS,
     simulated: { kind: "switch", about: "make a store for simulated platforms; it will never take real ones" },
   },
+  settingsFile,
+  settingsOf: SERVE_FLAGS,
   examples: [
     { about: "a trustee for real hardware, in ./cai-trustee", line: "cai trustee init" },
     { about: "under a passphrase, which is asked for", line: "cai trustee init --master-key passphrase" },

@@ -1,5 +1,5 @@
 import type { Installation } from "./installation.ts";
-import { Notes } from "./kbs-configuration.ts";
+import { Notes } from "./notes.ts";
 import type { OldSettings } from "./settings-file.ts";
 import type { SourcePlace } from "./source-file.ts";
 

@@ -1,5 +1,6 @@
 import { templates } from "../../../policy/index.ts";
 import { CaiError, type JsonValue } from "../../../system/index.ts";
+import { hasEveryRight, readAdministrator } from "../administrator.ts";
 import { parseEnvelope } from "../plugins/envelope.ts";
 import { POLICY_IN_FORCE } from "../policy-ids.ts";
 import { type PolicyKind, type ReferenceValue, ROOT_REALM, type Store } from "../store/index.ts";
@@ -8,10 +9,12 @@ import { administratorIn, envelopeKeyFiles, envelopeKeyIn, type OldEnvelopeKey }
 import { attestationPoliciesIn, attestationPolicyOf, type OldPolicy, resourcePolicyIn, resourcePolicyOf } from "./old-policies.ts";
 import { type OldReference, referencesIn, storedReferenceText } from "./old-references.ts";
 import { namespaceValues, oldResources } from "./old-resources.ts";
+import { readOldProvider, readOldRole } from "./old-roles.ts";
 import { ImportReport, type Item, type ItemKind } from "./report.ts";
 
 /** Secrets are written in batches that hold no more than this in memory. */
 const BATCH = { entries: 64, bytes: 4 * 1024 * 1024 } as const;
+const KEPT = "there is another one; --replace puts this one in its place";
 /** As many as the routes let a trustee have. */
 const MAX_POLICIES = 256;
 const MAX_REFERENCES = 10_000;
@@ -34,6 +37,7 @@ export async function importInstallation(store: Store, installation: Installatio
   const importer = new Importer(store, options);
   for (const item of installation.leftOut) importer.report.add(item);
   for (const path of installation.administrators) await importer.administrator(path);
+  await importer.rolesAndProviders(installation);
   await importer.envelopeKeys(installation.envelopeKeys);
   await importer.policies(installation);
   await importer.references(installation);
@@ -55,12 +59,41 @@ class Importer {
   async administrator(path: string): Promise<void> {
     await this.#attempt({ kind: "administrator", name: path, from: path }, async () => {
       const { name, publicKey } = administratorIn(path);
-      const known = [...(await this.#store.rows("administrators")).values()].some((content) => content.includes(publicKey.trim()));
+      const rows = [...(await this.#store.rows("administrators")).values()].map(readAdministrator);
+      const known = rows.some((row) => hasEveryRight(row) && row.public_key?.trim() === publicKey.trim());
       const item = { kind: "administrator", name, from: path } as const;
       if (known) return this.report.add({ ...item, outcome: "unchanged" });
       if (!this.#options.dryRun) await this.#store.change(["administrators"], () => ({ administrators: { put: [[name, publicKey]] } }));
       this.report.add({ ...item, outcome: "taken" });
     });
+  }
+
+  /** Roles first, then who may give them; a provider gives none that was not taken. */
+  async rolesAndProviders({ roles, providers }: Installation): Promise<void> {
+    const given: string[] = [];
+    for (const role of roles) {
+      await this.#attempt({ kind: "role", name: role.name, from: "admin.authorization" }, async () => {
+        const content = readOldRole(role);
+        if (content !== undefined) await this.#row("roles", { kind: "role", name: role.name, from: "admin.authorization" }, content);
+        given.push(role.name);
+      });
+    }
+    for (const { provider, from, place } of providers) {
+      const item = { kind: "administrator", name: provider.name, from } as const;
+      await this.#attempt(item, async () => {
+        if (given.length === 0) return this.report.add({ ...item, outcome: "left out", why: "none of the roles that it gives was taken" });
+        await this.#row("administrators", item, readOldProvider(provider, given, place));
+      });
+    }
+  }
+
+  async #row(table: "roles" | "administrators", item: Pick<Item, "kind" | "name" | "from">, content: object): Promise<void> {
+    const text = JSON.stringify(content);
+    const before = (await this.#store.rows(table)).get(item.name);
+    if (before === text) return this.report.add({ ...item, outcome: "unchanged" });
+    if (before !== undefined && !this.#options.replace) return this.report.add({ ...item, outcome: "kept", why: KEPT });
+    if (!this.#options.dryRun) await this.#store.change([table], () => ({ [table]: { put: [[item.name, text]] } }));
+    this.report.add({ ...item, outcome: "taken" });
   }
 
   async envelopeKeys(places: readonly string[]): Promise<void> {
@@ -140,7 +173,7 @@ class Importer {
         if (value.expires <= this.#options.now) return this.report.add({ ...item, outcome: "left out", why: "it has expired" });
         if (sameReference(old, value)) return this.report.add({ ...item, outcome: "unchanged" });
         if (old !== undefined && !this.#options.replace) {
-          return this.report.add({ ...item, outcome: "kept", why: "there is another one; --replace puts this one in its place" });
+          return this.report.add({ ...item, outcome: "kept", why: KEPT });
         }
         if (before.size + taken.size >= MAX_REFERENCES) {
           throw new CaiError("kbs.request-too-large", `a realm keeps at most ${MAX_REFERENCES} reference values`);
@@ -168,7 +201,7 @@ class Importer {
           await this.#attempt({ kind: "resource", name, from: file }, async () => {
             const value = read();
             const outcome = await this.#resourceOutcome(name, value);
-            const why = outcome === "kept" ? "there is another one; --replace puts this one in its place" : await this.#envelopeNote(value);
+            const why = outcome === "kept" ? KEPT : await this.#envelopeNote(value);
             this.report.add({ kind: "resource", name, from: file, outcome, ...(why !== undefined && { why }) });
             if (outcome !== "taken") return void value.fill(0);
             batch.push({ path: name, value });

@@ -1,4 +1,6 @@
+import type { OldProvider, OldRole } from "./old-roles.ts";
 import type { Item } from "./report.ts";
+import type { SourcePlace } from "./source-file.ts";
 
 /** Where the secrets of an old installation are. */
 export type ResourceSource =
@@ -24,6 +26,9 @@ export interface Installation {
   readonly references: string[];
   /** SPKI PEM files */
   readonly administrators: string[];
+  readonly roles: OldRole[];
+  /** identity providers, each with where the files are that its configuration names */
+  readonly providers: { readonly provider: OldProvider; readonly from: string; readonly place: SourcePlace }[];
   /** PEM files of private keys that encrypted resources are opened with, and folders of them */
   readonly envelopeKeys: string[];
   /** what is not taken, and why */
@@ -40,6 +45,8 @@ export function emptyInstallation(): Installation {
     attestationPolicies: [],
     references: [],
     administrators: [],
+    roles: [],
+    providers: [],
     envelopeKeys: [],
     leftOut: [],
     serveFlags: [],

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { appraise, compilePolicy, decideRelease } from "../../../policy/index.ts";
 import { CaiError, type JsonObject } from "../../../system/index.ts";
+import { POLICY_IN_FORCE } from "../policy-ids.ts";
 import type { OldValue } from "./old-resources.ts";
 import { folderEntries, readSourceText } from "./source-file.ts";
 
@@ -28,19 +29,20 @@ export function* attestationPoliciesIn(folder: string): Generator<OldPolicy> {
   }
 }
 
-/** @returns the attestation policy that a value of a key-value storage is */
+/** @returns the attestation policy that a value of a key-value storage is; the one for processors is the one in force (trustee.md §4.6) */
 export function attestationPolicyOf({ name, from, read }: OldValue): OldPolicy {
-  return attestationPolicy(name, from, () => textOf(read(), from));
+  const policy = attestationPolicy(name, from, () => textOf(read(), from));
+  return policy.id === "default_cpu" ? { ...policy, id: POLICY_IN_FORCE } : policy;
 }
 
 /** @returns the resource policy in a file */
 export function resourcePolicyIn(from: string): OldPolicy {
-  return { id: "default", from, read: () => checkedResourcePolicy(readSourceText(from, MAX_POLICY)) };
+  return { id: POLICY_IN_FORCE, from, read: () => checkedResourcePolicy(readSourceText(from, MAX_POLICY)) };
 }
 
 /** @returns the resource policy that a value of a key-value storage is */
 export function resourcePolicyOf({ from, read }: OldValue): OldPolicy {
-  return { id: "default", from, read: () => checkedResourcePolicy(textOf(read(), from)) };
+  return { id: POLICY_IN_FORCE, from, read: () => checkedResourcePolicy(textOf(read(), from)) };
 }
 
 function attestationPolicy(name: string, from: string, text: () => string): OldPolicy {

@@ -7,6 +7,7 @@ export type ItemKind =
   | "attestation policy"
   | "reference value"
   | "administrator"
+  | "role"
   | "envelope key"
   | "setting";
 

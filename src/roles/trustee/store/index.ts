@@ -16,7 +16,7 @@ export {
 } from "./master-key-form.ts";
 export { createStore, importStore, openStore, storeExists } from "./open-store.ts";
 export { scryptParametersSchema } from "./passphrase.ts";
-export { parseStorePlace, redactStore, type StorePlace } from "./place.ts";
+export { parseStorePlace, type StorePlace } from "./place.ts";
 export { realmKey, rowsOfRealm } from "./policy-tables.ts";
 export {
   type Decision,

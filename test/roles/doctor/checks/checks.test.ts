@@ -213,7 +213,9 @@ describe("the data of a trustee on this machine", () => {
     expect(of("--data", "/srv/trustee", "--listen", "192.0.2.1:8443")).toEqual(beside);
     expect(of("--listen=0.0.0.0:8443", "--data=/srv/trustee/")).toEqual(beside);
     expect(of("--data", "/srv/trustee", "--listen", "127.0.0.1:1", "--listen", "0.0.0.0:2")).toEqual(beside);
+    expect(of("--data", "/srv/trustee", "--listen", "https://trustee.example:8443")).toEqual(beside);
     expect(of("--data", "/srv/trustee", "--listen", "[::1]:8443")).toEqual(["trustee.keys ok"]);
+    expect(of("--data", "/srv/trustee", "--listen", "http://127.0.0.1:1", "--listen", "unix:/run/x")).toEqual(["trustee.keys ok"]);
     expect(of("--data", "/srv/trustee")).toEqual(["trustee.keys ok"]);
     expect(trusteeData(machineWith(keys), undefined)).toEqual([]);
   });

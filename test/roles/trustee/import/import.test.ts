@@ -267,7 +267,7 @@ describe("a storage of the Confidential Containers family", () => {
     cocoStorage(join(old, "storage"));
     expect(lines(await imported({ storage: join(old, "storage") }))).toEqual([
       "refused | resource | ../../etc | kbs.path-invalid",
-      "taken | attestation policy | default_cpu",
+      "taken | attestation policy | default",
       "taken | reference value | mr_td",
       "taken | resource policy | default",
       "taken | resource | default/key/one",
@@ -286,6 +286,61 @@ describe("a storage of the Confidential Containers family", () => {
       "taken | resource policy | default",
       "taken | resource | default/key/one",
     ]);
+  });
+});
+
+describe("administrators of the Confidential Containers family", () => {
+  const provider = (members: Record<string, string>) => ({ authentication: { bearer_jwt: { identity_providers: [members] } } });
+  const roles = (...acls: [string, string][]) => ({
+    authorization: { regex_acl: { acls: acls.map(([role, allowed_endpoints]) => ({ role, allowed_endpoints })) } },
+  });
+  const configured = async (admin: Record<string, unknown>, options = {}) => {
+    write(old, { "kbs.json": JSON.stringify({ admin }) });
+    return imported({ configuration: join(old, "kbs.json"), root: old }, options);
+  };
+  const publicKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "pem", type: "spki" }) as string;
+
+  test("are taken with their roles, whose expressions have to match whole paths", async () => {
+    write(old, { "etc/admin.pub": publicKey });
+    const admin = {
+      ...provider({ issuer: "cai", audience: "kbs", public_key_uri: "/etc/admin.pub" }),
+      ...roles(["admin", "^/kbs/v0/.+$"], ["keys", "^/kbs/v0/resource/team/.+$"]),
+    };
+    const report = await configured(admin);
+    expect([report.count("taken", "role"), report.count("taken", "administrator"), report.count("refused")]).toEqual([1, 1, 0]);
+    await withStore(async (store) => {
+      expect(JSON.parse((await store.rows("roles")).get("keys")!)).toEqual({ rights: "all", endpoints: ["^/kbs/v0/resource/team/.+$"] });
+      const rows = [...(await store.rows("administrators"))].filter(([name]) => name.startsWith("imported-"));
+      expect(JSON.parse(rows[0]![1])).toMatchObject({
+        kind: "identity-provider",
+        issuer: "cai",
+        audience: "kbs",
+        roles: ["admin", "keys"],
+      });
+    });
+    expect((await configured(admin)).count("unchanged")).toBe(2);
+  });
+
+  test("are not taken where they would get more than they had, or have nothing", async () => {
+    const uri = provider({ jwk_set_uri: "https://idp.example/realms/x" });
+    expect(lines(await configured({ ...uri, ...roles(["admin", "^/kbs/v0/resource/a/.+$"]) }))).toEqual([
+      expect.stringMatching(/^left out \| administrator \| imported-/),
+      "left out | role | admin | trustee.import-insecure",
+    ]);
+    expect(lines(await configured({ ...uri, ...roles(["a b", ".*"], ["bad", "("]) }))).toEqual([
+      expect.stringMatching(/^left out \| administrator \| imported-/),
+      "refused | role | a b | trustee.import-unreadable",
+      "refused | role | bad | trustee.import-unreadable",
+    ]);
+    const plain = provider({ jwk_set_uri: "http://idp.example/keys" });
+    const refused = expect.stringMatching(/^refused \| administrator \| imported-[0-9a-f]{8} \| trustee.import-unreadable$/);
+    expect(lines(await configured({ ...plain, ...roles(["keys", "^/x$"]) }))).toEqual([refused, "taken | role | keys"]);
+    for (const uri of ["https://idp.example/key.pem", "file:///etc/missing.pub"]) {
+      expect(lines(await configured({ ...provider({ public_key_uri: uri }), ...roles(["keys", "^/x$"]) }))).toEqual([
+        refused,
+        "unchanged | role | keys",
+      ]);
+    }
   });
 });
 

@@ -44,7 +44,7 @@ const value = (name: string, rest: Record<string, unknown>, expiration = "2099-0
 });
 
 /** The files of an openanolis trustee as its package lays them out (trustee.md §9.2, §9.3, §9.7), below a folder that stands for `/`. */
-export function openanolis(root: string): { config: string; asConfig: string; adminKey: string } {
+export function openanolis(root: string, { broken = true } = {}): { config: string; asConfig: string; adminKey: string } {
   const adminKey = generateKeyPairSync("ed25519").publicKey.export({ format: "pem", type: "spki" }) as string;
   write(root, {
     "etc/trustee/kbs-config.toml": `
@@ -96,7 +96,7 @@ name = "tpm-pca"
       }),
       value("min_svn", { value: 7 }),
       value("old", { "hash-value": [] }, "2001-01-01T00:00:00Z"),
-      { version: "0.1.0", name: "broken", expiration: "never" },
+      ...(broken ? [{ version: "0.1.0", name: "broken", expiration: "never" }] : []),
     ]),
     ...Object.fromEntries(Object.entries(SECRETS).map(([path, text]) => [`opt/trustee/kbs/repository/${path}`, text])),
   });
