@@ -35,6 +35,7 @@ function roleRoutes(store: Store): Route[] {
   return [
     {
       ...READ,
+      about: { summary: "Lists the roles", response: "application/json" },
       path,
       async handle() {
         const rows = [...(await store.rows("roles"))].map(([name, content]) => ({ name, ...(JSON.parse(content) as object) }));
@@ -44,6 +45,7 @@ function roleRoutes(store: Store): Route[] {
     {
       ...WRITE,
       method: "POST",
+      about: { summary: "Adds or replaces a role", request: roleBody },
       path,
       bodyLimit: ROW_BODY,
       async handle({ body }) {
@@ -60,6 +62,7 @@ function roleRoutes(store: Store): Route[] {
     {
       ...WRITE,
       method: "DELETE",
+      about: { summary: "Removes a role", rest: "its name" },
       path: one,
       bodyLimit: NO_BODY,
       async handle({ path: called }) {
@@ -82,6 +85,7 @@ function administratorRoutes(store: Store): Route[] {
   return [
     {
       ...READ,
+      about: { summary: "Lists the administrators", response: "application/json" },
       path,
       async handle() {
         const rows = [...(await store.rows("administrators"))];
@@ -91,6 +95,7 @@ function administratorRoutes(store: Store): Route[] {
     {
       ...WRITE,
       method: "POST",
+      about: { summary: "Adds or replaces an administrator", request: administratorBody },
       path,
       bodyLimit: ROW_BODY,
       async handle({ body }) {
@@ -109,6 +114,7 @@ function administratorRoutes(store: Store): Route[] {
     {
       ...WRITE,
       method: "DELETE",
+      about: { summary: "Removes an administrator", rest: "its name" },
       path: one,
       bodyLimit: NO_BODY,
       async handle({ path: called }) {

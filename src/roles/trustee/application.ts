@@ -165,9 +165,8 @@ async function answer(parts: ApplicationParts, work: Work, exchange: Exchange): 
     // Taken before the handler, which may wipe the body.
     const about = adminDecision(route, call);
     if (isAdminRight(route.right)) {
-      const admitted = await admit(parts, { ...route, right: route.right }, call, about, exchange).catch((error) => {
+      const admitted = await admit(parts, { ...route, right: route.right }, call, about, exchange, () => {
         if (limited) parts.limits.failed(client.address);
-        throw error;
       });
       ({ administrator } = admitted);
       call = { ...call, ...admitted.scope };
@@ -222,17 +221,22 @@ interface Admitted {
   readonly scope: AdminScope;
 }
 
-/** Lets an administrator in whose role has the route's right, for what the request is about (security.md I21, I23). */
+/**
+ * Lets an administrator in whose role has the route's right, for what the request is about (security.md I21, I23).
+ *
+ * @param refused  called before a denial is written down, which takes time that others could use to guess on
+ */
 async function admit(
   parts: ApplicationParts,
   route: AdminRoute,
   call: Call,
   about: DecisionSubject,
   exchange: Exchange,
+  refused: () => void,
 ): Promise<Admitted> {
   if (isOpen(parts, route, call)) return { administrator: undefined, scope: { realm: ROOT_REALM, confinedTo: ROOT_REALM } };
-  const administrator = await requireAdmin(parts, call, about, exchange);
-  return { administrator, scope: await requireScope(parts, administrator, route, call, about) };
+  const administrator = await requireAdmin(parts, call, about, exchange, refused);
+  return { administrator, scope: await requireScope(parts, administrator, route, call, about, refused) };
 }
 
 type AdminRoute = Route & { readonly right: AdminRight };
@@ -248,11 +252,13 @@ async function requireAdmin(
   call: Call,
   about: DecisionSubject,
   { target, connection }: Exchange,
+  refused: () => void,
 ): Promise<Administrator> {
   const request = { method: call.method, target, body: call.body };
   try {
     return await parts.administrators.require(bearerOf(call.headers), request, connection.private, call.now);
   } catch (error) {
+    refused();
     throw await parts.recorder.deny(error, about);
   }
 }
@@ -264,11 +270,13 @@ async function requireScope(
   route: AdminRoute,
   call: Call,
   about: DecisionSubject,
+  refused: () => void,
 ): Promise<AdminScope> {
   try {
     return await adminScope(administrator.role, route, call, parts.realms);
   } catch (error) {
     if (CaiError.from(error).id !== "admin.forbidden") throw error;
+    refused();
     const draft = parts.recorder.begin(about);
     draft.note({ detail: { administrator: named(administrator) } });
     throw await draft.deny(error);

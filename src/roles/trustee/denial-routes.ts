@@ -20,6 +20,7 @@ export function denialRoutes(denials: Denials): Route[] {
       ...admin,
       method: "GET",
       right: "denial.read",
+      about: { summary: "Lists the machines and builds that a realm releases nothing to", response: "application/json" },
       path,
       bodyLimit: NO_BODY,
       async handle({ realm }) {
@@ -30,6 +31,7 @@ export function denialRoutes(denials: Denials): Route[] {
       ...admin,
       method: "POST",
       right: "denial.write",
+      about: { summary: "Ends trust in a machine or build", request: reasonBody },
       path,
       bodyLimit: SMALL_BODY,
       async handle({ body, realm, now }) {
@@ -45,6 +47,7 @@ export function denialRoutes(denials: Denials): Route[] {
       ...admin,
       method: "DELETE",
       right: "denial.write",
+      about: { summary: "Removes a deny row", rest: "its kind and value, with a slash between" },
       path: one,
       bodyLimit: NO_BODY,
       async handle({ path: called, realm }) {

@@ -25,6 +25,7 @@ export function realmRoutes(store: Store, realms: Realms): Route[] {
       ...admin,
       method: "GET",
       right: "realm.read",
+      about: { summary: "Lists the realms with what they say of themselves", response: "application/json" },
       path,
       bodyLimit: NO_BODY,
       async handle() {
@@ -35,6 +36,7 @@ export function realmRoutes(store: Store, realms: Realms): Route[] {
       ...admin,
       method: "POST",
       right: "realm.write",
+      about: { summary: "Declares a realm, or changes what is said of it", request: realmBody, response: "application/json" },
       path,
       bodyLimit: SMALL_BODY,
       async handle({ body }) {
@@ -47,6 +49,7 @@ export function realmRoutes(store: Store, realms: Realms): Route[] {
       ...admin,
       method: "DELETE",
       right: "realm.write",
+      about: { summary: "Removes an empty realm", rest: "the realm" },
       path: one,
       bodyLimit: NO_BODY,
       async handle({ path: called }) {

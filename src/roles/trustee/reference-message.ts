@@ -25,8 +25,17 @@ const payload = z.record(
 const hashes = z.array(z.string());
 const register = z.object({ message: z.string().describe("the message's JSON, as a text") });
 
+const listedBody = z.strictObject({
+  references: z
+    .array(z.strictObject({ name, value: payload.valueType, expiration: z.string().max(32).optional() }))
+    .min(1)
+    .max(MAX_NAMES),
+  /** whether lists grow by what is given, as by `rvps/register`, instead of being replaced */
+  merge: z.boolean().default(false),
+});
+
 /** The schemas of reference value messages, for those who describe them. */
-export const referenceSchemas = { message, register } as const;
+export const referenceSchemas = { message, register, list: listedBody } as const;
 
 /**
  * Reads an RVPS message of type `sample` (trustee.md §7.1).
@@ -69,15 +78,6 @@ export function unverifiedProvenance(what: string): CaiError {
 
 /** A date as reference values have it on the wire, `%Y-%m-%dT%H:%M:%SZ` (trustee.md §7.2). */
 const EXPIRATION = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
-
-const listedBody = z.strictObject({
-  references: z
-    .array(z.strictObject({ name, value: payload.valueType, expiration: z.string().max(32).optional() }))
-    .min(1)
-    .max(MAX_NAMES),
-  /** whether lists grow by what is given, as by `rvps/register`, instead of being replaced */
-  merge: z.boolean().default(false),
-});
 
 /**
  * Reads reference values as `cai reference set` sends them.

@@ -58,6 +58,7 @@ function rvpsRoutes(store: Store, prefix: string): Route[] {
       ...WRITE,
       method: "POST",
       path: `${prefix}/set_reference_value_list`,
+      about: { summary: "Reference values by their provenance: refused, as none can be verified here", request: "application/json" },
       bodyLimit: MESSAGE_BODY,
       async handle() {
         // Its every item is worth what its provenance proves (trustee.md §7.4).
@@ -67,6 +68,7 @@ function rvpsRoutes(store: Store, prefix: string): Route[] {
     {
       ...READ,
       path: `${prefix}/query`,
+      about: { summary: "Reference values in force, by name", response: z.record(z.string(), z.json()) },
       async handle({ realm, now }) {
         return { body: JSON.stringify(referencesInForce(await store.references.all(realm), now)) };
       },
@@ -75,6 +77,7 @@ function rvpsRoutes(store: Store, prefix: string): Route[] {
       ...WRITE,
       method: "DELETE",
       path: remove,
+      about: { summary: "Removes a reference value, where there is one", rest: "the value's name, percent-encoded" },
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
         // No error where there is none, as upstream (trustee.md §7.3).
@@ -160,6 +163,7 @@ function ownRoutes(store: Store, usage: ReferenceUsage): Route[] {
       ...WRITE,
       method: "POST",
       path,
+      about: { summary: "Sets reference values with ends of their own, or adds to lists", request: referenceSchemas.list },
       bodyLimit: MESSAGE_BODY,
       async handle({ body, realm, now }) {
         const { values, merge } = parseReferenceList(text(body), now);

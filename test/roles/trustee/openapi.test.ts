@@ -23,6 +23,7 @@ interface OpenApi {
 // The handlers are never called, so nothing of what they work with is needed to read the table.
 const table = routerTable({
   store: {},
+  verifiers: new Map(),
   keys: { tokens: { publicJwk: { kty: "EC", crv: "P-256", x: "", y: "" }, chain: [] } },
 } as unknown as Parameters<typeof routerTable>[0]);
 

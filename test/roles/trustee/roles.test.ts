@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { request } from "node:http";
 import { SignJWT } from "jose";
+import { makeAdminToken } from "../../../src/protocol/index.ts";
 import { ADMIN_RIGHTS, type AdminRight, isAdminRight, isRealmRight } from "../../../src/roles/trustee/rights.ts";
 import { Role, roleContent } from "../../../src/roles/trustee/role.ts";
 import { routerTable } from "../../../src/roles/trustee/router.ts";
@@ -133,6 +134,24 @@ describe("a role of one realm", () => {
     expect(await (await expectOk(admin(aAdmin, "GET", "resources"))).json()).toEqual([
       { repository_name: "teamA", resource_type: "k", resource_tag: "one" },
     ]);
+  });
+
+  test("acts on its realm at the attestation service, too, and on no other", async () => {
+    const call = async (as: KbsWorld, method: string, target: string, body = "") => {
+      const bytes = new TextEncoder().encode(body);
+      const token = await makeAdminToken(as.adminKey, as.trustee.tid, { method, target, body: bytes }, START);
+      const headers = { authorization: `Bearer ${token}` };
+      return fetch(`${as.url}${target}`, { method, headers, ...(method !== "GET" && { body }) });
+    };
+    const policy = JSON.stringify({ policy_id: "mine", policy: b64url("package policy\nhardware := 2\n") });
+    await expectOk(call(aAdmin, "POST", "/policy", policy));
+    const ids = async (as: KbsWorld) =>
+      ((await (await expectOk(admin(as, "GET", "attestation-policies"))).json()) as Record<string, string>) ?? {};
+    expect([Object.keys(await ids(aAdmin)), Object.keys(await ids(world))]).toEqual([["default", "mine"], ["default"]]);
+    expect((await call(aAdmin, "POST", "/policy?realm=teamB", policy)).status).toBe(403);
+    expect((await call(aAdmin, "DELETE", "/policy/mine?realm=teamB")).status).toBe(403);
+    expect((await fetch(`${world.url}/policy`, { method: "POST", body: policy })).status).toBe(401);
+    await expectOk(call(aAdmin, "DELETE", "/policy/mine"));
   });
 
   test("reaches no resource of another realm, also not among its own", async () => {
