@@ -81,6 +81,16 @@ const tree: Group = {
             rm: { summary: "remove a deny row", load: () => import("./roles/owner/commands/trustee-deny-rm.ts") },
           },
         },
+        signer: {
+          summary: "the keys that sign tokens (administrators)",
+          members: {
+            ls: {
+              summary: "list them, and until when tokens of each are taken",
+              load: () => import("./roles/owner/commands/trustee-signer-ls.ts"),
+            },
+            rotate: { summary: "have a new key sign from now on", load: () => import("./roles/owner/commands/trustee-signer-rotate.ts") },
+          },
+        },
       },
     },
     model: {

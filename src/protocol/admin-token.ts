@@ -65,9 +65,10 @@ const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
  * @param key   Ed25519 private key
  * @param tid   the trustee's identity
  * @param now   seconds since 1970
+ * @param role  the role to act by, where the key has several
  * @returns the value for `Authorization: Bearer`
  */
-export async function makeAdminToken(key: KeyObject, tid: string, request: AdminRequest, now: number): Promise<string> {
+export async function makeAdminToken(key: KeyObject, tid: string, request: AdminRequest, now: number, role?: string): Promise<string> {
   const claims = {
     iat: now,
     exp: now + ONE_REQUEST_SECONDS,
@@ -76,6 +77,7 @@ export async function makeAdminToken(key: KeyObject, tid: string, request: Admin
     htm: request.method,
     htu: request.target,
     bh: bodyHash(request.body),
+    ...(role !== undefined && { role }),
   };
   return new CompactSign(new TextEncoder().encode(JSON.stringify(claims))).setProtectedHeader({ alg: "EdDSA", typ: "JWT" }).sign(key);
 }

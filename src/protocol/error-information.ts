@@ -133,8 +133,19 @@ const PLACES: Readonly<Record<ErrorPlace, Outcome>> = {
   "attestation-policy": { variant: "SerdeError", status: 400, detail: "Serialize/Deserialize failed" },
 };
 
-/** Statuses that an error has wherever it happens: what the trustee itself lacks at the moment, and requests that never end. */
+/**
+ * Statuses that an error has wherever it happens: of administrators' routes that neither family has, of what the trustee itself lacks at the moment,
+ * and of requests that never end.
+ */
 const STATUSES: Partial<Record<ErrorId, number>> = {
+  "admin.administrator-missing": 404,
+  "admin.last-administrator": 409,
+  "admin.role-in-use": 409,
+  "admin.role-missing": 404,
+  "kbs.denial-missing": 404,
+  "kbs.provenance-unsupported": 501,
+  "kbs.realm-missing": 404,
+  "kbs.realm-not-empty": 409,
   "kbs.request-timeout": 408,
   "store.unavailable": 503,
   "tee.verifier-lost": 503,

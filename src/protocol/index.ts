@@ -9,7 +9,6 @@ export {
   makeAdminToken,
 } from "./admin-token.ts";
 export {
-  type ErrorContext,
   type ErrorInformation,
   type ErrorPlace,
   type ErrorVariant,

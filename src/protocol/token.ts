@@ -84,10 +84,10 @@ export interface TokenExpectation {
   /** id and lower-case hex SHA-384 of the attestation policy in force for RCAR */
   readonly policyId: string;
   readonly policyHash: string;
-  /** the versions of the protocol that this trustee speaks */
-  readonly versions: readonly ProtocolVersion[];
   /** where tokens of the attestation service are taken: the policies that they may be appraised under, id to hash (security.md I6) */
   readonly attestationService?: ReadonlyMap<string, string>;
+  /** the versions of the protocol that this trustee speaks */
+  readonly versions: readonly ProtocolVersion[];
   /** seconds since 1970 */
   readonly now: number;
 }

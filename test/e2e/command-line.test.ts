@@ -33,7 +33,7 @@ describe("the command line", () => {
       expect(stdout.split("\nExamples:\n")[1]?.match(/^ {2}[^#\n]*\bcai /gm)?.length ?? 0).toBeGreaterThanOrEqual(2);
       expect(stdout).toContain("--json");
     }
-  });
+  }, 30_000);
 
   test("refuses a misspelt command and names the nearest one", async () => {
     const { status, id, error } = await caiError(["modle", "encrypt"]);

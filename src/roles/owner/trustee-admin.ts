@@ -28,6 +28,7 @@ import {
 export const ADMIN_FLAGS = {
   trustee: { kind: "text", value: "URL", default: "http://127.0.0.1:8080", about: "the trustee" },
   "admin-key": { kind: "text", value: "FILE", required: true, about: "the administrator's private key, as `cai trustee init` made it" },
+  "as-role": { kind: "text", value: "ROLE", about: "the role to act by, where the key has several" },
   "trustee-pin": { kind: "text", value: "PIN", about: "the trustee's identity: tid:… or spki:sha256:…" },
   ca: { kind: "text", value: "FILE", about: "certificate authorities (PEM) for the trustee's TLS, instead of the built-in ones" },
 } as const satisfies Record<string, FlagSpec>;
@@ -45,6 +46,7 @@ export const REALM_FLAG = {
 export interface AdminSettings {
   readonly trustee: string;
   readonly "admin-key": string;
+  readonly "as-role"?: string | undefined;
   readonly "trustee-pin": string | undefined;
   readonly ca: string | undefined;
 }
@@ -112,7 +114,7 @@ export async function connectAdmin(
       const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
       const target = fresh(PREFIX + path) + (realm === undefined ? "" : `&realm=${encodeURIComponent(realm)}`);
       const url = new URL(base.pathname.replace(/\/$/, "") + target, base);
-      const token = await makeAdminToken(key, tid, { method, target, body: bytes }, Math.floor(Date.now() / 1000));
+      const token = await makeAdminToken(key, tid, { method, target, body: bytes }, Math.floor(Date.now() / 1000), settings["as-role"]);
       const headers = { authorization: `Bearer ${token}`, ...(bytes.length > 0 && { "content-type": "application/octet-stream" }) };
       const answer = await client.request({ method, url, headers, ...(bytes.length > 0 && { body: bytes }), signal });
       if (answer.status !== 200) throw refusal(answer.status, answer.body, `${method} ${path}`);

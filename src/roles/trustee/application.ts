@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { TrieRouter } from "hono/router/trie-router";
 import { bodyContext, KBS_PREFIX, KEYLESS_CONTEXT, type PeerFamily, SIGNATURE_HEADER } from "../../protocol/index.ts";
 import { CaiError, type Logger, onBehalfOf } from "../../system/index.ts";
 import { type AdminScope, adminScope } from "./admin-scope.ts";
@@ -42,9 +43,6 @@ export interface ApplicationParts {
   /** as whose errors are answered */
   readonly family: PeerFamily;
 }
-
-/** The methods that routes have, in the order of the header Allow. */
-const METHODS = ["GET", "POST", "DELETE"] as const;
 
 /** What the server hands to the application with each request. */
 export interface Connection {
@@ -92,9 +90,12 @@ interface Exchange {
 /** Makes the HTTP application out of the router table. @param work  shared by the applications of one trustee */
 export function createApplication(parts: ApplicationParts, routes: readonly Route[], work = new Work()): Application {
   const app = new Hono<{ Bindings: Connection }>();
+  // Which methods a path has, for those who ask with another one.
+  const places = new TrieRouter<true>();
   for (const route of routes) {
     const meter = parts.metrics.route(route.path);
     for (const mount of mountsOf(route)) {
+      places.add(route.method, mount + route.path, true);
       app.on(route.method, mount + route.path, async (context) => {
         const { raw } = context.req;
         const requestId = requestIdOf(raw.headers.get(REQUEST_ID_HEADER));
@@ -104,6 +105,7 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
       });
     }
   }
+  const methods = [...new Set(routes.map(({ method }) => method))];
   const unknown = parts.metrics.unknownRoute();
   const refuse = (raw: Request, error: unknown, headers: Record<string, string> = {}) => {
     const path = pathOf(targetOf(raw.url));
@@ -114,7 +116,7 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
     return new Response(body, { status, headers: { [REQUEST_ID_HEADER]: requestId, "content-type": "application/json", ...headers } });
   };
   app.notFound(({ req: { raw, path } }) => {
-    const allowed = METHODS.filter((method) => app.router.match(method, path)[0].length > 0);
+    const allowed = methods.filter((method) => places.match(method, path)[0].length > 0);
     if (allowed.length === 0) return refuse(raw, unknownPlace(pathOf(targetOf(raw.url)), routes));
     return refuse(raw, new CaiError("kbs.method-unsupported", `${path} has no ${raw.method}`), { allow: allowed.join(", ") });
   });

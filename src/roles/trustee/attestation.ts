@@ -4,6 +4,7 @@ import {
   deviceRuntimeData,
   EAR_PROFILE,
   isComposite,
+  type PeerFamily,
   parseAdditionalEvidence,
   parseAttestation,
   parseOlderAttestation,
@@ -21,6 +22,7 @@ import { type FloorSurroundings, factsOf, floorOf } from "./evidence-facts.ts";
 import { annotatedEvidence, gradeEvidence } from "./grading.ts";
 import type { Handshakes, RcarHandshake } from "./handshake.ts";
 import type { TrusteeKeys } from "./identity.ts";
+import { initDataClaims } from "./init-data-claims.ts";
 import type { Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
 import type { ReferenceUsage } from "./reference-usage.ts";
@@ -39,6 +41,8 @@ export interface AttestationParts extends VerificationParts {
   readonly denials: Denials;
   readonly usage: ReferenceUsage;
   readonly collateralGraceSeconds: number;
+  /** whose claims of init data tokens carry */
+  readonly family: PeerFamily;
 }
 
 /** One POST attest. */
@@ -133,7 +137,7 @@ async function verifyRun(parts: AttestationParts, message: RcarAttestation, hand
     reportData: reportDataOf(runtimeData, handshake.hash),
     ...(initData && { initData: initData.digest }),
     runtimeDataClaims: runtimeData,
-    initDataClaims: initData?.claims ?? null,
+    initDataClaims: initData === undefined ? null : initDataClaims(initData.claims, parts.family),
   };
   const evidence = await verifyEvidence(parts, [primary, ...devicesOf(message, handshake)], now);
   evidence.forEach(({ claims }, i) => {
@@ -170,8 +174,7 @@ async function mintClaims(parts: AttestationParts, message: RcarAttestation, han
     world: parts.store.world,
     collateralGrace: parts.collateralGraceSeconds,
     denials: await parts.denials.inForce(ROOT_REALM),
-    // The verifier compared the report data with this run's, and the handshake's nonce is in it.
-    bound: true,
+    // Each piece was compared with report data of this run, which the handshake's nonce is in.
     fresh: "nonce",
     purpose: "release",
     now,
@@ -182,7 +185,7 @@ async function mintClaims(parts: AttestationParts, message: RcarAttestation, han
     references,
     onReference: parts.usage.counting(ROOT_REALM),
     now,
-    floor: (piece) => floorOf(factsOf(piece.claims), annotatedEvidence(piece), surroundings),
+    floor: (piece) => floorOf(factsOf(piece), annotatedEvidence(piece), surroundings),
   });
   return {
     eat_profile: EAR_PROFILE,

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type FloorFacts, type FloorHit, floor } from "../../policy/index.ts";
 import type { JsonObject } from "../../system/index.ts";
-import type { Claims } from "../../tee/index.ts";
 import { type Denial, denialOf } from "./denial.ts";
+import type { VerifiedEvidence } from "./verification.ts";
 
 /**
  * What the floor looks at again when a token is used, of one piece of evidence: it stands in the tokens that this trustee signs
@@ -10,6 +10,8 @@ import { type Denial, denialOf } from "./denial.ts";
  */
 export const evidenceFacts = z.object({
   simulated: z.boolean(),
+  /** whether the report data were compared with those of the run (security.md I7) */
+  bound: z.boolean(),
   debug: z.boolean(),
   /** seconds since 1970 from which on the collateral counts as expired; absent where the platform has none */
   current_until: z.number().optional(),
@@ -26,9 +28,12 @@ export const evidenceFacts = z.object({
 export type EvidenceFacts = z.output<typeof evidenceFacts>;
 
 /** @returns the facts of verified evidence */
-export function factsOf({ simulated, floor: { debug, tcbStatus }, currentUntil, identifiers = [] }: Claims): EvidenceFacts {
+export function factsOf({ claims, bound }: VerifiedEvidence): EvidenceFacts {
+  const { simulated, currentUntil, identifiers = [] } = claims;
+  const { debug, tcbStatus } = claims.floor;
   return {
     simulated,
+    bound,
     debug,
     ...(currentUntil !== undefined && { current_until: currentUntil }),
     tcb_status: tcbStatus,
@@ -37,7 +42,7 @@ export function factsOf({ simulated, floor: { debug, tcbStatus }, currentUntil, 
 }
 
 /** What holds for evidence wherever it comes from. */
-export interface FloorSurroundings extends Pick<FloorFacts, "world" | "fresh" | "purpose" | "acceptChallenge" | "bound"> {
+export interface FloorSurroundings extends Pick<FloorFacts, "world" | "fresh" | "purpose" | "acceptChallenge"> {
   readonly collateralGrace: number;
   /** the deny rows that hold */
   readonly denials: readonly Denial[];
@@ -58,6 +63,7 @@ export function floorOf(facts: EvidenceFacts, annotated: JsonObject, { denials, 
   return floor({
     ...rest,
     simulated: facts.simulated,
+    bound: facts.bound,
     debug: facts.debug,
     collateralExpiredFor: facts.current_until === undefined ? 0 : Math.max(0, Math.ceil(now - facts.current_until)),
     tcbStatus: facts.tcb_status,

@@ -55,7 +55,7 @@ export function gradeEvidence({ evidence, floor, ...rules }: GradingRequest): Gr
     const index = counts.get(piece.claims.class) ?? 0;
     counts.set(piece.claims.class, index + 1);
     const name = `${piece.claims.class}${index}`;
-    return { name, annotated: annotatedEvidence(piece), facts: factsOf(piece.claims), hits: floor(piece) };
+    return { name, annotated: annotatedEvidence(piece), facts: factsOf(piece), hits: floor(piece) };
   });
   return grade(pieces, rules);
 }

@@ -59,11 +59,6 @@ export class Handshakes {
     this.#parts = parts;
   }
 
-  /** The versions of the protocol that are spoken. */
-  get versions(): readonly ProtocolVersion[] {
-    return this.#parts.versions;
-  }
-
   /**
    * Answers POST auth (trustee.md §1.3, §1.5).
    *

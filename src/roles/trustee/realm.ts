@@ -55,10 +55,14 @@ export class Realms {
   }
 
   /** @returns the realm that a resource belongs to: that of the longest declared prefix, compared segment by segment */
-  async of({ repository, type, tag }: ResourcePath): Promise<string> {
+  async of(path: readonly string[] | ResourcePath): Promise<string> {
     const declared = await this.all();
-    const prefixes = [`${repository}/${type}/${tag}`, `${repository}/${type}`, repository];
-    return prefixes.find((prefix) => declared.has(prefix)) ?? ROOT_REALM;
+    const segments = "repository" in path ? [path.repository, path.type, path.tag] : path;
+    for (let count = segments.length; count > 0; count--) {
+      const prefix = segments.slice(0, count).join("/");
+      if (declared.has(prefix)) return prefix;
+    }
+    return ROOT_REALM;
   }
 
   /** @throws CaiError `kbs.realm-missing` for a name that is not declared */

@@ -26,14 +26,14 @@ export interface ReleaseParts {
   readonly keys: TrusteeKeys;
   readonly policy: AttestationPolicyInForce;
   readonly recorder: Recorder;
-  /** decides the form in which policies are told the path */
-  readonly family: PeerFamily;
-  /** the versions of the protocol that are spoken */
-  readonly versions: readonly ProtocolVersion[];
   readonly realms: Realms;
   readonly denials: Denials;
   readonly usage: ReferenceUsage;
   readonly collateralGraceSeconds: number;
+  /** decides the form in which policies are told the path */
+  readonly family: PeerFamily;
+  /** the versions of the protocol that are spoken */
+  readonly versions: readonly ProtocolVersion[];
 }
 
 /** One GET of what a plugin has. */
@@ -55,15 +55,15 @@ export interface ReleaseCall {
 
 /**
  * Answers a GET of an attested guest (trustee.md §1.10): a JWE to the key in the token, which makes a stolen token worthless (security.md I20).
- * The realm that the resource belongs to decides by its own policies, reference values and deny rows, as they are now (I16, I21).
- * Policy decides before existence is looked up.
+ * The realm that a resource belongs to decides by its own policies, reference values and deny rows, as they are now (I16, I21); the root realm
+ * decides on what other plugins have. Policy decides before existence is looked up.
  *
  * @returns the JSON text of the answer
  * @throws CaiError `kbs.token-…`, `kbs.policy-denied`, `policy.…` of the floor, `trustee.clock-behind`, and what the plugin throws
  */
 export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<string> {
   const { plugin, segments, token, now, client } = call;
-  const realm = await realmOf(parts.realms, call);
+  const realm = plugin === RESOURCE ? await parts.realms.of(segments) : ROOT_REALM;
   const digest = createHash("sha256").update(token).digest("hex");
   const record = {
     time: now,
@@ -90,32 +90,35 @@ export async function release(parts: ReleaseParts, call: ReleaseCall): Promise<s
   }
 }
 
-/** The realm of what is asked for: that of the resource; what other plugins have is the trustee's as a whole. */
-async function realmOf(realms: Realms, { plugin, segments: [repository, type, tag] }: ReleaseCall): Promise<string> {
-  if (plugin !== RESOURCE || repository === undefined || type === undefined || tag === undefined) return ROOT_REALM;
-  return realms.of({ repository, type, tag });
-}
-
 /** Tokens of RCAR are taken for every realm; those of the attestation service only where the realm says under which policies (I6, I19). */
-async function openGrant(
-  { store, keys, policy, realms, versions }: ReleaseParts,
-  realm: string,
-  token: string,
-  now: number,
-): Promise<ReleaseGrant> {
+async function openGrant(parts: ReleaseParts, realm: string, token: string, now: number): Promise<ReleaseGrant> {
+  const { store, keys, policy, versions } = parts;
   await checkClock(store, now);
   const { id, hash } = await policy.get();
-  const { accept_as_tokens: accepted } = await realms.content(realm);
-  const named = await Promise.all((accepted?.policy_ids ?? []).map((id) => policy.named(ROOT_REALM, id)));
+  const attestationService = await servicePolicies(parts, realm);
   return ReleaseGrant.open(await keys.tokens.accepted("ES256", now), token, {
     tid: keys.tid,
     world: store.world,
     policyId: id,
     policyHash: hash,
+    ...(attestationService && { attestationService }),
     versions,
-    ...(accepted && { attestationService: new Map(named.flatMap((each) => (each === undefined ? [] : [[each.id, each.hash] as const]))) }),
     now,
   });
+}
+
+/** @returns the policies under which a realm takes tokens of the attestation service, id to hash as it stands in those tokens */
+async function servicePolicies({ realms, policy, family }: ReleaseParts, realm: string): Promise<Map<string, string> | undefined> {
+  const { accept_as_tokens: accepted } = await realms.content(realm);
+  if (accepted === undefined) return undefined;
+  const hashes = new Map<string, string>();
+  for (const id of accepted.policy_ids) {
+    // The Confidential Containers family has a variant of a policy for each class (trustee.md §4.6).
+    const variant = family === "coco" ? await policy.named(ROOT_REALM, `${id}_cpu`) : undefined;
+    const found = variant ?? (await policy.named(ROOT_REALM, id));
+    if (found !== undefined) hashes.set(id, found.hash);
+  }
+  return hashes;
 }
 
 /** What a realm's own rules say of the evidence in a token. */
@@ -134,7 +137,6 @@ async function judgeInRealm(parts: ReleaseParts, realm: string, grant: ReleaseGr
     world: parts.store.world,
     collateralGrace: parts.collateralGraceSeconds,
     denials: await parts.denials.inForce(realm),
-    bound: grant.fresh !== "none",
     fresh: grant.fresh,
     purpose: "release",
     acceptChallenge: (await parts.realms.content(realm)).accept_as_tokens !== undefined,

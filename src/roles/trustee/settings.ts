@@ -78,6 +78,8 @@ export const trusteeSettingsSchema = z.strictObject({
   collateralTimeoutSeconds: z.int().min(1).max(300).default(10),
   /** how long expired collateral is still taken, seconds */
   collateralGraceSeconds: z.int().min(0).max(MAX_COLLATERAL_GRACE).default(0),
+  /** attestation policies and the names of secrets are read without a token, as upstream's consoles do (trustee.md §1.2) */
+  legacyOpenAttestationPolicy: z.boolean().default(false),
   /** whose statuses, words and bodies answers have, where the two families of peers differ (trustee.md §1.12) */
   compat: z.enum(PEER_FAMILIES).default("openanolis"),
   /** the versions of the protocol that are spoken; 0.4.0 always is */
@@ -90,8 +92,6 @@ export const trusteeSettingsSchema = z.strictObject({
   tokenType: z.enum(["ear", "simple"]).default("ear"),
   /** what those tokens say as `iss`, where the family's tokens of that form say it */
   issuerName: z.string().min(1).max(128).default("CoCo-Attestation-Service"),
-  /** attestation policies and the names of secrets are read without a token, as upstream's consoles do (trustee.md §1.2) */
-  legacyOpenAttestationPolicy: z.boolean().default(false),
   /** threads that verify evidence at most; default: one less than the machine has cores, so that requests are still answered */
   verifyWorkers: z
     .int()

@@ -17,7 +17,7 @@ interface Validity {
 export const validityFrom = (now: number): Validity => ({ notBefore: now - BACKDATED, notAfter: now + CERTIFICATE_LIFE });
 
 /** What names the CA and the signers of a store: relying parties that pin the production CA see `Simulated` where that is (security.md I11). */
-export const certificateNames = (world: World): { readonly ca: string; readonly signer: string } =>
+const certificateNames = (world: World): { readonly ca: string; readonly signer: string } =>
   world === "simulated"
     ? { ca: "cai Simulated Trustee Token CA", signer: "cai Simulated Trustee Token Signer" }
     : { ca: "cai Trustee Token CA", signer: "cai Trustee Token Signer" };

@@ -149,11 +149,11 @@ export async function createTrustee({
       collateral: collateral.cache,
       policy: new AttestationPolicyInForce(store),
       recorder,
-      family,
-      versions,
       realms,
       denials: new Denials(store),
       usage,
+      family,
+      versions,
       collateralGraceSeconds: settings.collateralGraceSeconds,
       challenges: new Challenges(store),
       tokenType: settings.tokenType,
@@ -269,10 +269,9 @@ function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts
     async start() {
       const addresses = parts.start();
       pruning = setInterval(() => {
-        Promise.all([forgetExpired(store, clock()), tokens.forget(clock())]).catch((error) =>
+        Promise.all([forgetExpired(store, clock()), tokens.forget(clock()), usage.flush(clock())]).catch((error) =>
           logger.error("pruning failed", { error: CaiError.from(error).id }),
         );
-        usage.flush(clock()).catch((error) => logger.error("counting failed", { error: CaiError.from(error).id }));
       }, PRUNE_EVERY_MS);
       const { urls, tlsPin, metricsUrl } = addresses;
       logger.info("trustee listens", { url: urls.join(" "), world: store.world, tid: `tid:${tid}`, tls: tlsPin, metrics: metricsUrl });

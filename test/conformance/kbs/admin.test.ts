@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { type Answer, ask, valuesOf, verdict } from "./http.ts";
 import { openAsUpstream } from "./jwe.ts";
 import { Peer } from "./peer.ts";
-import { ALLOW_ALL, adminToken, manage, type Subject, setResourcePolicy, startSubject } from "./trustee.ts";
+import { ALLOW_ALL, adminToken, manage, serveFamilies, setResourcePolicy } from "./trustee.ts";
 
-let oa: Subject;
-let cc: Subject;
-beforeAll(async () => {
-  [oa, cc] = await Promise.all([startSubject(), startSubject("--compat", "coco")]);
-}, 60_000);
-afterAll(() => Promise.all([oa.end(), cc.end()]));
+const { oa, cc, each } = serveFamilies();
 
 const b64url = (text: string) => Buffer.from(text).toString("base64url");
 const json = (answer: Answer) => JSON.parse(answer.body.toString()) as unknown;
@@ -21,10 +16,7 @@ function expectDone(answer: Answer): void {
   expect([answer.status, answer.body.toString()]).toEqual([200, ""]);
 }
 
-describe.each([
-  ["openanolis", () => oa],
-  ["coco", () => cc],
-] as const)("§2.3 an administrator of a trustee that answers as %s", (family, subject) => {
+describe.each(each)("§2.3 an administrator of a trustee that answers as %s", (family, subject) => {
   const call = (method: string, path: string, body?: string) => manage(subject(), method, path, body);
 
   test("sets a resource by its raw bytes, lists it, and deletes it", async () => {
@@ -93,35 +85,38 @@ describe.each([
 
 describe("§2.1 an administrator's token", () => {
   const presented = (token: string | undefined, headers: Record<string, string> = {}) =>
-    ask(oa.url, { target: "/kbs/v0/resources", headers: { ...(token !== undefined && { Authorization: `Bearer ${token}` }), ...headers } });
+    ask(oa().url, {
+      target: "/kbs/v0/resources",
+      headers: { ...(token !== undefined && { Authorization: `Bearer ${token}` }), ...headers },
+    });
   const seconds = () => Math.floor(Date.now() / 1000);
 
   test("of the frontend and of the historic client opens what it may, again and again", async () => {
-    const historic = adminToken(oa.adminKey, { nbf: seconds() }, { typ: undefined });
-    for (const token of [adminToken(oa.adminKey), historic, historic]) expect((await presented(token)).status).toBe(200);
+    const historic = adminToken(oa().adminKey, { nbf: seconds() }, { typ: undefined });
+    for (const token of [adminToken(oa().adminKey), historic, historic]) expect((await presented(token)).status).toBe(200);
   });
 
   test("is refused where key, algorithm, form or time is another", async () => {
     const stranger = generateKeyPairSync("ed25519").privateKey;
-    const [header = "", claims = "", signature = ""] = adminToken(oa.adminKey).split(".");
+    const [header = "", claims = "", signature = ""] = adminToken(oa().adminKey).split(".");
     const none = Buffer.from('{"alg":"none"}').toString("base64url");
     const hmac = Buffer.from('{"alg":"HS256"}').toString("base64url");
     const cases: Record<string, readonly string[]> = {
       "admin.unauthenticated": [
         adminToken(stranger),
-        adminToken(cc.adminKey),
+        adminToken(cc().adminKey),
         `${none}.${claims}.`,
         `${none}.${claims}.${signature}`,
         `${hmac}.${claims}.${signature}`,
         `${header}.${claims}.`,
         `${header}.${claims}`,
         "x",
-        adminToken(oa.adminKey, { exp: seconds() - 3600, iat: seconds() - 7200 }),
-        adminToken(oa.adminKey, { iat: seconds() + 3600 }),
-        adminToken(oa.adminKey, { nbf: seconds() + 3600 }),
+        adminToken(oa().adminKey, { exp: seconds() - 3600, iat: seconds() - 7200 }),
+        adminToken(oa().adminKey, { iat: seconds() + 3600 }),
+        adminToken(oa().adminKey, { nbf: seconds() + 3600 }),
       ],
-      "admin.token-unbounded": [adminToken(oa.adminKey, { exp: undefined }), adminToken(oa.adminKey, { exp: seconds() + 86_400 })],
-      "admin.token-mismatch": [adminToken(oa.adminKey, { aud: "another" }), adminToken(oa.adminKey, { htm: "POST" })],
+      "admin.token-unbounded": [adminToken(oa().adminKey, { exp: undefined }), adminToken(oa().adminKey, { exp: seconds() + 86_400 })],
+      "admin.token-mismatch": [adminToken(oa().adminKey, { aud: "another" }), adminToken(oa().adminKey, { htm: "POST" })],
     };
     for (const [id, tokens] of Object.entries(cases)) {
       for (const token of tokens) expect(verdict(await presented(token))).toBe(`401 AdminAuth ${id}`);
@@ -129,13 +124,13 @@ describe("§2.1 an administrator's token", () => {
   });
 
   test("is neither a cookie nor an attestation token, nor the other way round", async () => {
-    await setResourcePolicy(oa, ALLOW_ALL);
-    const { cookie, token } = await new Peer(oa.url).attest();
+    await setResourcePolicy(oa(), ALLOW_ALL);
+    const { cookie, token } = await new Peer(oa().url).attest();
     expect(verdict(await presented(undefined, { Cookie: cookie }))).toBe("401 AdminAuth admin.unauthenticated");
     expect(verdict(await presented(token))).toBe("401 AdminAuth admin.unauthenticated");
     expect(verdict(await presented(undefined, { Attestation: token }))).toBe("401 AdminAuth admin.unauthenticated");
-    const headers = { Authorization: `Bearer ${adminToken(oa.adminKey)}` };
-    const answer = await ask(oa.url, { target: "/kbs/v0/resource/default/key/one", headers });
+    const headers = { Authorization: `Bearer ${adminToken(oa().adminKey)}` };
+    const answer = await ask(oa().url, { target: "/kbs/v0/resource/default/key/one", headers });
     expect(verdict(answer)).toBe("401 TokenVerifierError kbs.token-malformed");
   });
 });
@@ -162,8 +157,8 @@ test("§1.2 every call of an administrator is refused without a token, whatever 
     "POST resource/rotate",
   ];
   for (const [subject, variant] of [
-    [oa, "AdminAuth"],
-    [cc, "AdminAuthAccess"],
+    [oa(), "AdminAuth"],
+    [cc(), "AdminAuthAccess"],
   ] as const) {
     for (const prefix of ["/kbs/v0/", "/api/kbs/v0/"]) {
       for (const call of calls) {
@@ -176,5 +171,5 @@ test("§1.2 every call of an administrator is refused without a token, whatever 
 });
 
 test("§1.2 the health check has no prefix and needs no right", async () => {
-  expect((await ask(oa.url, { target: "/healthz" })).status).toBe(200);
+  expect((await ask(oa().url, { target: "/healthz" })).status).toBe(200);
 });

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ask, dial, parse, rest, verdict } from "./http.ts";
+import { announce, ask, dial, parse, rest, verdict } from "./http.ts";
 import { openAsUpstream } from "./jwe.ts";
 import { Peer } from "./peer.ts";
 import { type Subject, startSubject, store } from "./trustee.ts";
@@ -134,26 +134,21 @@ describe("§1.6 a nonce", () => {
 
 describe("§1.1 a body that is too large", () => {
   test("is refused by its announced length, before any of it came", async () => {
-    for (const [path, size] of [
-      ["auth", 3 * MIB],
-      ["attest", 3 * MIB],
-      ["resource/a/b/c", 3 * MIB],
-      ["resource-policy", 3 * MIB],
-      ["attestation-policy", 3 * MIB],
-    ] as const) {
-      const socket = await dial(subject.url);
-      socket.write(`POST /kbs/v0/${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${size}\r\n\r\n`);
-      socket.write("{");
-      expect(verdict(parse(await rest(socket)))).toBe("413 SerdeError kbs.request-too-large");
+    for (const path of ["attest", "resource/a/b/c", "resource-policy", "attestation-policy"]) {
+      for (const size of [2 * MIB + 1, 3 * MIB, 64 * MIB]) {
+        expect(verdict(await announce(subject.url, `/kbs/v0/${path}`, size))).toBe("413 SerdeError kbs.request-too-large");
+      }
     }
+    expect(verdict(await announce(subject.url, "/kbs/v0/auth", 64 * 1024 + 1))).toBe("413 SerdeError kbs.request-too-large");
   });
 
   test("is refused while it comes in chunks", async () => {
     const socket = await dial(subject.url);
     socket.write("POST /kbs/v0/attest HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n");
     const answer = rest(socket);
-    for (let i = 0; i < 3; i++) socket.write(`100000\r\n${" ".repeat(MIB)}\r\n`);
-    socket.write("0\r\n\r\n");
+    for (let i = 0; i < 2; i++) socket.write(`100000\r\n${" ".repeat(MIB)}\r\n`);
+    // The byte that is too much, and no end after it.
+    socket.write("1\r\n ");
     expect(verdict(parse(await answer))).toBe("413 SerdeError kbs.request-too-large");
   });
 
@@ -161,14 +156,7 @@ describe("§1.1 a body that is too large", () => {
     const guest = new Peer(subject.url);
     const opened = await guest.auth();
     const body = JSON.stringify(guest.message(opened));
-    const whole = await guest.attestAnswer(opened, body + " ".repeat(2 * MIB - body.length));
-    expect(whole.status).toBe(200);
-    const guest2 = new Peer(subject.url);
-    const opened2 = await guest2.auth();
-    const longer = JSON.stringify(guest2.message(opened2));
-    expect(verdict(await guest2.attestAnswer(opened2, longer + " ".repeat(2 * MIB - longer.length + 1)))).toBe(
-      "413 SerdeError kbs.request-too-large",
-    );
+    expect((await guest.attestAnswer(opened, body + " ".repeat(2 * MIB - body.length))).status).toBe(200);
   });
 });
 

@@ -1,21 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { refusalOf, valuesOf, verdict } from "./http.ts";
 import { ecKey, rsaKey } from "./jwe.ts";
 import { boundTo, canonical, claimsIn, evidenceOver, Peer, tokenIn } from "./peer.ts";
-import { type Subject, startSubject } from "./trustee.ts";
+import { serveFamilies } from "./trustee.ts";
 
-let oa: Subject;
-let cc: Subject;
-beforeAll(async () => {
-  [oa, cc] = await Promise.all([startSubject(), startSubject("--compat", "coco")]);
-}, 60_000);
-afterAll(() => Promise.all([oa.end(), cc.end()]));
-
-const families = [
-  ["openanolis", () => oa],
-  ["coco", () => cc],
-] as const;
+const { each } = serveFamilies();
 
 test("§1.7 the worked example of canonical JSON holds for the peer of these tests", () => {
   const digest = createHash("sha384")
@@ -24,7 +14,7 @@ test("§1.7 the worked example of canonical JSON holds for the peer of these tes
   expect(digest).toBe("e71ce8e70d814ba6639c3612ebee0ff1f76f650f8dbb5e47157e0f3f525cd22c4597480a186427c813ca941da78870c3");
 });
 
-describe.each(families)("to peers of the family %s", (family, subject) => {
+describe.each(each)("to peers of the family %s", (family, subject) => {
   const peer = () => new Peer(subject().url);
 
   test("§1.1 the protocol lies under /kbs/v0, and behind a gateway's prefix under /api/kbs/v0", async () => {

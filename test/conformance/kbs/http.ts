@@ -41,6 +41,17 @@ export async function ask(url: string, { method = "GET", target, headers = {}, b
   return parse(await rest(socket), method);
 }
 
+/**
+ * Announces a body and sends nothing of it. What is refused so is answered for certain: a server that closes before it has read all of a body
+ * resets the connection, and its answer may be lost with it.
+ */
+export async function announce(url: string, target: string, size: number): Promise<Answer> {
+  const socket = await dial(url);
+  const head = [`POST ${target} HTTP/1.1`, `Host: ${new URL(url).host}`, "Connection: close", `Content-Length: ${size}`];
+  socket.write(`${head.join("\r\n")}\r\n\r\n`);
+  return parse(await rest(socket));
+}
+
 /** @returns everything that still comes over a connection */
 export function rest(socket: Socket): Promise<Buffer> {
   const parts: Buffer[] = [];

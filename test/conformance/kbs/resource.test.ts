@@ -1,23 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { ask, refusalOf, valuesOf, verdict } from "./http.ts";
 import { ecKey, type GuestKey, openAsUpstream, rsaKey } from "./jwe.ts";
 import { Peer } from "./peer.ts";
-import { ALLOW_ALL, manage, type Subject, setResourcePolicy, startSubject, store } from "./trustee.ts";
+import { ALLOW_ALL, manage, serveFamilies, setResourcePolicy, store } from "./trustee.ts";
 
 const SECRET = "conformance secret, ünïcode";
 const NAME = "default/key/one";
-let oa: Subject;
-let cc: Subject;
-beforeAll(async () => {
-  [oa, cc] = await Promise.all([startSubject(), startSubject("--compat", "coco")]);
-  await Promise.all([store(oa, NAME, SECRET), store(cc, NAME, SECRET)]);
-}, 60_000);
-afterAll(() => Promise.all([oa.end(), cc.end()]));
-
-const families = [
-  ["openanolis", () => oa],
-  ["coco", () => cc],
-] as const;
+const { oa, cc, each } = serveFamilies((subject) => store(subject, NAME, SECRET));
 
 const KEYS: readonly [name: string, make: () => GuestKey, header: RegExp][] = [
   [
@@ -34,7 +23,7 @@ const KEYS: readonly [name: string, make: () => GuestKey, header: RegExp][] = [
   ["RSA of 4096 bits", () => rsaKey("RSA-OAEP-256", 4096), /^\{"alg":"RSA-OAEP-256","enc":"A256GCM"\}$/],
 ];
 
-describe.each(families)("to peers of the family %s", (family, subject) => {
+describe.each(each)("to peers of the family %s", (family, subject) => {
   const status = (own: number) => (family === "coco" ? 401 : own);
 
   test("§1.10, §12.1.1 the first GET, without a token, is 401 with an error that clients can read", async () => {
@@ -208,7 +197,7 @@ describe.each(families)("to peers of the family %s", (family, subject) => {
   test("§5.5 a token opens nothing where its signer, form or time is another", async () => {
     const guest = new Peer(subject().url);
     const { token } = await guest.attest();
-    const other = subject() === oa ? cc : oa;
+    const other = subject() === oa() ? cc() : oa();
     const { token: foreign } = await new Peer(other.url).attest();
     const [head = "", claims = "", signature = ""] = token.split(".");
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -229,6 +218,6 @@ describe.each(families)("to peers of the family %s", (family, subject) => {
 });
 
 test("§1.1 HEAD is answered as GET is, without a body", async () => {
-  const answer = await ask(oa.url, { method: "HEAD", target: `/kbs/v0/resource/${NAME}` });
+  const answer = await ask(oa().url, { method: "HEAD", target: `/kbs/v0/resource/${NAME}` });
   expect([answer.status, answer.body.length]).toEqual([401, 0]);
 });

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from "bun:test";
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -59,4 +60,23 @@ export async function setResourcePolicy(subject: Subject, text: string): Promise
 export async function store(subject: Subject, path: string, content: string | Uint8Array): Promise<void> {
   const answer = await manage(subject, "POST", `resource/${path}`, content);
   if (answer.status !== 200) throw new Error(`resource: ${answer.status} ${answer.body}`);
+}
+
+/**
+ * Serves a trustee for each family of peers while the tests of a file run.
+ *
+ * @param prepare  what is done to each before the first test
+ */
+export function serveFamilies(prepare: (subject: Subject) => Promise<void> = async () => {}) {
+  let subjects: readonly Subject[] = [];
+  beforeAll(async () => {
+    subjects = await Promise.all([startSubject(), startSubject("--compat", "coco")]);
+    await Promise.all(subjects.map(prepare));
+  }, 60_000);
+  afterAll(async () => {
+    await Promise.all(subjects.map((subject) => subject.end()));
+  });
+  const oa = () => subjects[0]!;
+  const cc = () => subjects[1]!;
+  return { oa, cc, each: [["openanolis", oa] as const, ["coco", cc] as const] };
 }

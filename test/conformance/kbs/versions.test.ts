@@ -87,6 +87,15 @@ describe.each(GENERATIONS)("§1.4 a guest of version $version", ({ version, key,
     }
   });
 
+  test("loses its nonce by a body that cannot be read, where the session alone knows it (I2)", async () => {
+    const guest = new Peer(subject.url, key());
+    const opened = await guest.auth({ version });
+    expect(verdict(await guest.attestAnswer(opened, "{"))).toBe("502 AttestationError kbs.message-malformed");
+    const answer = await guest.attestAnswer(opened, message(guest, opened));
+    if (version === "0.4.0") expect(answer.status).toBe(200);
+    else expect(verdict(answer)).toBe("502 AttestationError kbs.nonce-spent");
+  });
+
   test("cannot use the evidence, the nonce or the cookie of another session", async () => {
     const guest = new Peer(subject.url, key());
     const [one, two] = [await guest.auth({ version }), await guest.auth({ version })];

@@ -1,8 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { OLDER_VERSIONS } from "../../../src/protocol/index.ts";
+import { Handshakes } from "../../../src/roles/trustee/handshake.ts";
+import { Nonces } from "../../../src/roles/trustee/nonce.ts";
 import { OlderSessionIds } from "../../../src/roles/trustee/older-session.ts";
 import { START } from "./kbs-world.ts";
+import { idOf } from "./scratch.ts";
+import { openParts } from "./trustee-parts.ts";
 
 const KEY = new Uint8Array(32).fill(7);
 const TEES = ["tdx", "sgx", "az-tdx-vtpm", "aztdxvtpm", "sample"];
@@ -52,5 +56,46 @@ describe("the id of a session of an older version", () => {
     const seeds = Array.from({ length: 200 }, () => Buffer.from(ids.nonceSeed(ids.make(made))).toString("hex"));
     expect(new Set(seeds).size).toBe(200);
     for (const seed of seeds) expect(seed).toHaveLength(24);
+  });
+});
+
+describe("a session of an older version", () => {
+  test("ends with its challenge, and its nonce is refused as expired then", async () => {
+    const { parts, end } = await openParts({ versions: ["0.4.0", "0.2.0"] });
+    try {
+      const request = new TextEncoder().encode(JSON.stringify({ version: "0.2.0", tee: "tdx", "extra-params": "" }));
+      const { sessionId, challenge } = parts.handshakes.open(request, START);
+      const { nonce } = JSON.parse(challenge) as { nonce: string };
+      expect(parts.handshakes.olderSession(sessionId, START)).toEqual({ version: "0.2.0", nonce });
+      expect(parts.handshakes.olderSession(sessionId, START + 299)).toEqual({ version: "0.2.0", nonce });
+      expect(await idOf(() => parts.handshakes.redeem(nonce, sessionId, START + 300))).toBe("kbs.nonce-expired");
+      expect(parts.handshakes.olderSession(sessionId, START + 601)).toBeUndefined();
+      expect(await idOf(() => parts.handshakes.redeem(nonce, sessionId, START + 299))).toBe("done");
+      expect(await idOf(() => parts.handshakes.redeem(nonce, sessionId, START + 299))).toBe("kbs.nonce-spent");
+    } finally {
+      await end();
+    }
+  });
+
+  test("is none where its version is not spoken any more", async () => {
+    const { parts, end } = await openParts({ versions: ["0.4.0", "0.2.0"] });
+    try {
+      const request = new TextEncoder().encode(JSON.stringify({ version: "0.2.0", tee: "tdx", "extra-params": "" }));
+      const { sessionId, challenge } = parts.handshakes.open(request, START);
+      const { nonce } = JSON.parse(challenge) as { nonce: string };
+      const { store, keys } = parts;
+      const narrow = new Handshakes({
+        nonces: new Nonces(store.nonceKey, keys.tid, store.epoch),
+        store,
+        tid: keys.tid,
+        platforms: new Map([["tdx", "sha384"]]),
+        versions: ["0.4.0"],
+        olderSessions: new OlderSessionIds(store.nonceKey, store.epoch, ["tdx"]),
+      });
+      expect(narrow.olderSession(sessionId, START)).toBeUndefined();
+      expect(await idOf(() => narrow.redeem(nonce, sessionId, START))).toBe("kbs.nonce-foreign");
+    } finally {
+      await end();
+    }
   });
 });

@@ -444,6 +444,18 @@ describe("release refuses", () => {
     expect(await refusal(guest.get(PATH, { cookie }))).toBe("401 kbs.token-missing");
   });
 
+  test("a token of the future", async () => {
+    const early = await startKbs();
+    try {
+      const { token } = await new Guest(early).attest();
+      early.clock.now = START - 61;
+      const headers = { authorization: `Bearer ${token}` };
+      expect(await refusal(new Guest(early).get(PATH, headers))).toBe("401 kbs.token-expired");
+    } finally {
+      await early.end();
+    }
+  });
+
   test("a token that it did not sign, whatever key the header brings", async () => {
     const { token } = await guest.attest();
     const [header, payload, signature] = token.split(".");

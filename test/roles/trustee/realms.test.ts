@@ -1,12 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { templates } from "../../../src/policy/index.ts";
-import { EAR_PROFILE } from "../../../src/protocol/index.ts";
+import { EAR_PROFILE, reportDataOf, teeKeyJson } from "../../../src/protocol/index.ts";
 import { type MintedClaims, signToken } from "../../../src/roles/trustee/attestation-token.ts";
 import { loadTrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { Realms, readRealm } from "../../../src/roles/trustee/realm.ts";
 import type { Store } from "../../../src/roles/trustee/store/index.ts";
 import type { JsonObject } from "../../../src/system/index.ts";
-import { admin, b64url, claimsOf, expectOk, Guest, type KbsWorld, provision, references, refusal, START, startKbs } from "./kbs-world.ts";
+import {
+  admin,
+  b64url,
+  claimsOf,
+  expectOk,
+  Guest,
+  type KbsWorld,
+  machine,
+  platform,
+  provision,
+  references,
+  refusal,
+  START,
+  startKbs,
+} from "./kbs-world.ts";
 import { idOf, openData } from "./scratch.ts";
 
 const ALLOW_ALL = "package policy\nimport rego.v1\nallow := true\n";
@@ -200,8 +215,9 @@ describe("a token of the attestation service (I6, I19)", () => {
     const { token } = await new Guest(world).attest();
     const minted = claimsOf(token) as unknown as MintedClaims;
     const opened = await openData(world.dataDir);
-    const signer = await (await loadTrusteeKeys(opened)).tokens.signing("ES256", START);
+    const keys = await loadTrusteeKeys(opened);
     const hashes = new Map((await opened.policies.list("", "attestation")).map(({ id, text }) => [id, hash(text)]));
+    const signer = await keys.tokens.signing("ES256", START);
     await opened.close();
     mint = async (cai, runtimeData = (key) => ({ challenge_token: "jwt", "tee-pubkey": key }), policyId = "strict") => {
       const guest = new Guest(world);
@@ -248,6 +264,28 @@ describe("a token of the attestation service (I6, I19)", () => {
       expect(await refused({}, form)).toMatch(/kbs\.evidence-purpose$/);
   });
 
+  test("that the service itself made over its challenge opens the realm's resources, and deny rows hold for it, too", async () => {
+    const challenge = await (await fetch(`${world.url}/challenge`, { method: "POST", body: "{}" })).json();
+    const jwt = (challenge as { "extra-params": { jwt: string } })["extra-params"].jwt;
+    const guest = new Guest(world);
+    const structured = { challenge_token: jwt, "tee-pubkey": teeKeyJson(guest.teeKey) };
+    const quote = Buffer.from(platform.quote({ ...machine, reportData: reportDataOf(structured, "sha384") })).toString("base64");
+    const evidence = Buffer.from(JSON.stringify({ quote, cc_eventlog: null })).toString("base64url");
+    const request = { tee: "tdx", evidence, runtime_data: { structured }, runtime_data_hash_algorithm: "sha384" };
+    const attest = async (policy: string) => {
+      const body = JSON.stringify({ verification_requests: [request], policy_ids: [policy] });
+      return (await expectOk(fetch(`${world.url}/attestation`, { method: "POST", body }))).text();
+    };
+    const token = await attest("strict");
+    expect(await get([guest, token], "resource/open/k/one")).toBe("secret of open/k/one");
+    expect(await get([guest, token], "resource/other/k/one")).toBe("401 kbs.token-use");
+    expect(await get([guest, await attest("lax")], "resource/open/k/one")).toBe("401 kbs.token-policy");
+    const mrTd = Buffer.from(machine.mrTd).toString("hex");
+    await expectOk(post(world, "cai/denials?realm=open", { kind: "measurement", value: mrTd }));
+    expect(await get([guest, token], "resource/open/k/one")).toBe("403 policy.platform-denied");
+    await expectOk(admin(world, "DELETE", `cai/denials/measurement/${mrTd}?realm=open`));
+  });
+
   test("of RCAR opens the realm's resources as before", async () => {
     const guest = new Guest(world);
     const { cookie } = await guest.attest();
@@ -270,4 +308,18 @@ test("nothing is released in the future of a token, whatever realm", async () =>
   } finally {
     await world.end();
   }
+});
+
+test("the realm of any path is a declared prefix of its segments, and no longer one is declared (property)", async () => {
+  const segment = fc.constantFrom("a", "ab", "b", "a.b", "c");
+  const path = fc.tuple(segment, segment, segment);
+  const prefix = fc.array(segment, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+  await fc.assert(
+    fc.asyncProperty(fc.uniqueArray(prefix, { maxLength: 8 }), path, async (declared, [repository, type, tag]) => {
+      const realms = new Realms({ rows: async () => new Map(declared.map((name) => [name, "{}"])) } as unknown as Store);
+      const covering = declared.filter((name) => `${repository}/${type}/${tag}/`.startsWith(`${name}/`));
+      const longest = covering.sort((one, other) => other.length - one.length)[0] ?? "";
+      expect(await realms.of({ repository, type, tag })).toBe(longest);
+    }),
+  );
 });

@@ -57,7 +57,7 @@ function tdxGaps({ members, initData }: Claims): string[] {
   const used = typeof register === "string" && !/^0*$/.test(register);
   return [
     rootFileSystem(measured),
-    initData === null || /^0*$/.test(initData)
+    /^0*$/.test(initData ?? "")
       ? "Configuration: the machine started without init data, so user data, trustee address and mounted models are the host's choice."
       : "Configuration: init data is bound to the machine (tdx.quote.body.mr_config_id), but not among these values; a policy must compare it.",
     used

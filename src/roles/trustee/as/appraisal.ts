@@ -77,11 +77,27 @@ interface Minted {
   readonly level: AssuranceLevel;
 }
 
+/** What evidence is held against, whatever form the token has. */
+interface Grading {
+  readonly references: JsonObject;
+  readonly floor: (piece: VerifiedEvidence) => FloorHit[];
+  /** seconds since 1970 */
+  readonly now: number;
+}
+
 async function mint(parts: AppraisalParts, request: AttestationRequest, now: number): Promise<Minted> {
   const policies = await policiesOf(parts, request.policyIds);
   const appraised = await verifyPieces(parts, request.pieces, now);
   const references = referencesInForce(await parts.store.references.all(ROOT_REALM), now);
-  const floor = await floorFor(parts, appraised.fresh, now);
+  const surroundings: FloorSurroundings = {
+    world: parts.store.world,
+    collateralGrace: parts.collateralGraceSeconds,
+    denials: await parts.denials.inForce(ROOT_REALM),
+    fresh: appraised.fresh,
+    purpose: "appraisal",
+    now,
+  };
+  const floor = (piece: VerifiedEvidence) => floorOf(factsOf(piece), annotatedEvidence(piece), surroundings);
   return parts.tokenType === "simple"
     ? mintSimple(parts, appraised, { policies, references, floor, now })
     : mintEar(parts, appraised, { policyId: request.policyIds[0], references, floor, now });
@@ -91,7 +107,7 @@ async function mint(parts: AppraisalParts, request: AttestationRequest, now: num
 async function mintEar(
   parts: AppraisalParts,
   { evidence, fresh, binding }: Appraised,
-  { policyId, references, floor, now }: { policyId: string; references: JsonObject; floor: FloorFor; now: number },
+  { policyId, references, floor, now }: Grading & { readonly policyId: string },
 ): Promise<Minted> {
   const classes = [...new Set(evidence.map(({ claims }) => claims.class))];
   const grades: Grades[] = [];
@@ -103,6 +119,7 @@ async function mintEar(
     grades.push(gradeEvidence({ evidence: own, policy, references, onReference: parts.usage.counting(ROOT_REALM), now, floor }));
   }
   const submods = Object.assign({}, ...grades.map((grade) => grade.submods)) as Grades["submods"];
+  const facts = Object.assign({}, ...grades.map((grade) => grade.facts)) as Grades["facts"];
   const level = grades.find((grade) => Object.hasOwn(grade.submods, PRIMARY_SUBMODULE))?.level ?? "L0";
   const hash = policies[0]!.hash;
   const claims: MintedClaims = {
@@ -113,11 +130,7 @@ async function mintEar(
     "ear.verifier-id": { developer: "cai", build: `cai ${version}` },
     submods,
     ...(evidence.some(({ claims: { simulated } }) => simulated) && { simulated: true }),
-    cai: {
-      ...ownMember(parts, { fresh, binding, hash, level }),
-      floor: idsOf(grades.flatMap(({ hits }) => hits)),
-      facts: Object.assign({}, ...grades.map(({ facts }) => facts)) as Grades["facts"],
-    },
+    cai: { ...ownMember(parts, { fresh, binding, hash, level }), floor: idsOf(grades.flatMap(({ hits }) => hits)), facts },
   };
   return { token: signToken(await parts.keys.tokens.signing("ES256", now), claims), policyHash: hash, level };
 }
@@ -126,7 +139,7 @@ async function mintEar(
 async function mintSimple(
   parts: AppraisalParts,
   { evidence, fresh, binding }: Appraised,
-  { policies, references, floor, now }: { policies: readonly HashedPolicy[]; references: JsonObject; floor: FloorFor; now: number },
+  { policies, references, floor, now }: Grading & { readonly policies: readonly HashedPolicy[] },
 ): Promise<Minted> {
   const [hit] = evidence.flatMap(floor);
   if (hit !== undefined) throw new CaiError(hit.id, hit.message);
@@ -219,21 +232,6 @@ async function policyFor({ store, family }: AppraisalParts, id: string, teeClass
   const text = own ?? (await store.policies.get(ROOT_REALM, "attestation", id));
   if (text === undefined) throw inField(new CaiError("as.policy-unknown", "there is no attestation policy of that id"), "policy_ids");
   return { id, text, hash: policyHash(text) };
-}
-
-type FloorFor = (piece: VerifiedEvidence) => FloorHit[];
-
-/** @returns what the floor finds of a piece of evidence, as of now */
-async function floorFor({ store, denials, collateralGraceSeconds }: AppraisalParts, fresh: Freshness, now: number): Promise<FloorFor> {
-  const surroundings: Omit<FloorSurroundings, "bound"> = {
-    world: store.world,
-    collateralGrace: collateralGraceSeconds,
-    denials: await denials.inForce(ROOT_REALM),
-    fresh,
-    purpose: "appraisal",
-    now,
-  };
-  return (piece) => floorOf(factsOf(piece.claims), annotatedEvidence(piece), { ...surroundings, bound: piece.bound });
 }
 
 const idsOf = (hits: readonly FloorHit[]): ErrorId[] => hits.map(({ id }) => id);

@@ -9,8 +9,8 @@ import {
   runtimeDataDigest,
 } from "../../../protocol/index.ts";
 import { CaiError, type JsonObject, type JsonValue } from "../../../system/index.ts";
+import { initDataClaims } from "../init-data-claims.ts";
 import type { EvidenceToVerify } from "../verification.ts";
-import { initDataClaims } from "./init-data-claims.ts";
 import { inField, reading } from "./problem.ts";
 
 /** One request to verify, and what of it is looked at besides. */

@@ -7,7 +7,7 @@ import type { Store } from "../store/index.ts";
  */
 export async function serviceStatus(store: Store, now: number): Promise<JsonObject> {
   const dependencies = [
-    await dependency("storage", "store", () => store.revision()),
+    await dependency("storage", "store", () => store.ping()),
     await dependency("clock", "clock", () => checkClock(store, now)),
   ];
   const status = dependencies.every((each) => each["status"] === "ok") ? "ok" : "unhealthy";

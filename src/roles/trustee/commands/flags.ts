@@ -160,6 +160,11 @@ export const SERVE_FLAGS = {
     default: 0,
     about: "how long expired collateral is still taken; recorded with every decision",
   },
+  "legacy-open-attestation-policy": {
+    kind: "switch",
+    noVariable: true,
+    about: "let everybody read the root realm's attestation policies and the names of its secrets, as upstream consoles do; opens no write",
+  },
   compat: {
     kind: "text",
     value: "FAMILY",
@@ -185,11 +190,6 @@ export const SERVE_FLAGS = {
     value: "NAME",
     default: "CoCo-Attestation-Service",
     about: "what those tokens name as their issuer: simple ones, and ear ones of --compat coco",
-  },
-  "legacy-open-attestation-policy": {
-    kind: "switch",
-    noVariable: true,
-    about: "let everybody read the root realm's attestation policies and the names of its secrets, as upstream consoles do; opens no write",
   },
   "verify-workers": {
     kind: "number",

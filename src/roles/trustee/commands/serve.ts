@@ -50,11 +50,11 @@ export default defineVerb({
       acceptSample: flags["accept-sample"],
       ...collateralOf(flags),
       collateralGraceSeconds: flags["collateral-grace"],
+      legacyOpenAttestationPolicy: flags["legacy-open-attestation-policy"],
       compat: parseFamily(flags.compat),
       protocolVersions: parseVersions(flags["protocol-versions"]),
       tokenType: flags["token-type"] === "simple" ? "simple" : "ear",
       issuerName: flags["issuer-name"],
-      legacyOpenAttestationPolicy: flags["legacy-open-attestation-policy"],
       ...(flags["verify-workers"] !== undefined && { verifyWorkers: flags["verify-workers"] }),
       logger: log,
     });

@@ -20,7 +20,7 @@ export interface AdminCall {
   /** what follows the name; `*` stands for any rest */
   readonly path: string;
   readonly right: AdminRight;
-  /** the resource that it is about, which says whose it is (security.md I21); default: the trustee's */
+  /** the resource that a call is about, whose path says which realm it is of; absent where a call is about the trustee as a whole */
   readonly resource?: (rest: string) => ResourcePath;
   /** bytes */
   readonly bodyLimit: number;

@@ -369,3 +369,21 @@ describe("the attestation service refuses", () => {
     }
   });
 });
+
+describe("under a flood (I40)", () => {
+  test("requests beyond those that are worked on are refused at once, and guests of the key broker are served meanwhile", async () => {
+    const request = tdxRequest({ flood: 1 });
+    const flood = Array.from({ length: 80 }, () => attest([request]));
+    const honest = await Promise.all(Array.from({ length: 4 }, () => new Guest(world).attest()));
+    for (const { token } of honest) expect(claimsOf(token)["cai"]).toMatchObject({ use: "kbs" });
+    const statuses = new Map<number, number>();
+    for (const answer of await Promise.all(flood)) {
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+      if (answer.status === 200) continue;
+      expect(answer.headers.get("retry-after")).toBe("2");
+      expect(await answer.json()).toMatchObject({ code: "AS.DEPENDENCY.UNAVAILABLE", id: "kbs.busy", retryable: true });
+    }
+    expect([...statuses.keys()].filter((status) => status !== 200 && status !== 503)).toEqual([]);
+    expect(statuses.get(200)).toBeGreaterThanOrEqual(32);
+  });
+});

@@ -1,13 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import {
-  createMasterKey,
-  importStore,
-  openStore,
-  parseStorePlace,
-  type Store,
-  type StoreRow,
-} from "../../../../src/roles/trustee/store/index.ts";
+import { importStore, openStore, parseStorePlace, type Store, type StoreRow } from "../../../../src/roles/trustee/store/index.ts";
+import { createMasterKey } from "../../../../src/roles/trustee/store/master-key.ts";
 import { idOf } from "../scratch.ts";
 import { type Kind, kinds, type TestStore, testStore } from "./databases.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { initDataClaims } from "../../../../src/roles/trustee/as/init-data-claims.ts";
+import { initDataClaims } from "../../../src/roles/trustee/init-data-claims.ts";
 
 const POLICY = 'package agent_policy\n\ndefault CreateContainerRequest := true\n\npolicy_data := {"containers": [{"a": 1}]}\n';
 

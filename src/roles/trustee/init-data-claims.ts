@@ -1,6 +1,6 @@
 import { parse } from "smol-toml";
-import { type PeerFamily, parseJsonText } from "../../../protocol/index.ts";
-import type { JsonObject, JsonValue } from "../../../system/index.ts";
+import { type PeerFamily, parseJsonText } from "../../protocol/index.ts";
+import type { JsonObject, JsonValue } from "../../system/index.ts";
 
 /** Members of init data that are TOML themselves. */
 const TOML_MEMBERS = ["cdh.toml", "aa.toml"];
