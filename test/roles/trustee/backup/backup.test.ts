@@ -245,7 +245,7 @@ describe("a master key changes its form", () => {
     expect(await idOf(() => rekeyTrustee({ dataDir, ...credential }))).toBe("cli.usage");
     await rekeyTrustee({ dataDir, ...credential, next: `file:${dataDir}.master` });
     expect(await opened({})).toBe("done");
-  });
+  }, 60_000);
 
   test("not while a trustee works on the data", async () => {
     const lock = lockData(dataDir);
@@ -270,7 +270,7 @@ describe("a master key changes its form", () => {
     expect(existsSync(`${other.dataDir}.scrypt`)).toBe(false);
     await restoreTrustee({ ...other, masterKey });
     expect(await opened({ dataDir: other.dataDir, masterKey })).toBe("done");
-  });
+  }, 60_000);
 
   test("after a crash between the store's transaction and the key's change of place, the next start finds the new key", async () => {
     const path = `${dataDir}.master`;

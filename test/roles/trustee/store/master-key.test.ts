@@ -92,7 +92,7 @@ describe("a master key of a passphrase", () => {
       expect(parameters).not.toContain(form);
     }
     expect(existsSync(`${dataDir}.master`)).toBe(false);
-  });
+  }, 60_000);
 
   test("is asked for on a terminal where only its parameters are there, and elsewhere that is an error", async () => {
     const asked: boolean[] = [];
@@ -105,17 +105,17 @@ describe("a master key of a passphrase", () => {
     expect(asked).toEqual([true, false, false]);
     expect(await opened()).toBe("store.passphrase-missing");
     expect(await opened(undefined, { ask: async () => Buffer.from("another passphrase") })).toBe("store.master-key-wrong");
-  });
+  }, 60_000);
 
   test("can come from a credential", async () => {
     const surroundings = credentials({ "store-passphrase": PASSPHRASE });
     expect(await initAndOpen("passphrase:credential:store-passphrase", surroundings)).toBe("done");
-  });
+  }, 60_000);
 
   test("is the same however a character was composed", async () => {
     expect(await initAndOpen(`passphrase:${file("composed", "p\u00e4ssphrase one")}`)).toBe("done");
     expect(await opened(`passphrase:${file("decomposed", "pa\u0308ssphrase one")}`)).toBe("done");
-  });
+  }, 60_000);
 
   test("is not taken where it is short, or in a file that others may read", async () => {
     const init = (masterKey: string) => idOf(() => initTrustee({ dataDir, simulated: true, masterKey }));
@@ -123,7 +123,7 @@ describe("a master key of a passphrase", () => {
     expect(await init(`passphrase:${file("open", PASSPHRASE, 0o644)}`)).toBe("store.master-key-exposed");
     expect(await init("passphrase")).toBe("store.passphrase-missing");
     expect(existsSync(`${dataDir}.scrypt`)).toBe(false);
-  });
+  }, 60_000);
 
   test("needs parameters that are its own, and no cheaper or dearer ones", async () => {
     const setting = `passphrase:${file("passphrase", PASSPHRASE)}`;
@@ -138,7 +138,7 @@ describe("a master key of a passphrase", () => {
     expect(await opened(setting)).toBe("store.master-key-wrong");
     rmSync(path);
     expect(await opened(setting)).toBe("store.master-key-missing");
-  });
+  }, 60_000);
 });
 
 describe("the setting", () => {
@@ -193,5 +193,5 @@ describe("after a rekey that was interrupted", () => {
     copyFileSync(`${other.dataDir}.scrypt`, own);
     expect(await opened(setting)).toBe("done");
     expect(await opened(other.masterKey)).toBe("store.record-tampered");
-  });
+  }, 60_000);
 });
