@@ -10,16 +10,19 @@ export type Outcome<R> = { readonly value: R } | { readonly error: unknown };
 export class Batcher<T, R> {
   readonly #flush: (items: readonly T[]) => Promise<readonly Outcome<R>[]>;
   readonly #max: number;
+  readonly #ready: () => Promise<void>;
   #waiting: { readonly item: T; readonly resolve: (value: R) => void; readonly reject: (error: unknown) => void }[] = [];
   #running: Promise<void> | undefined;
 
   /**
    * @param flush  does all of it in one transaction, and says of each item, in order, what became of it; what it throws is everybody's
    * @param max    how many items go into one transaction at most
+   * @param ready  what is waited for before a transaction begins: its items are those that are there afterwards
    */
-  constructor(flush: (items: readonly T[]) => Promise<readonly Outcome<R>[]>, max: number) {
+  constructor(flush: (items: readonly T[]) => Promise<readonly Outcome<R>[]>, max: number, ready = async () => {}) {
     this.#flush = flush;
     this.#max = max;
+    this.#ready = ready;
   }
 
   add(item: T): Promise<R> {
@@ -38,6 +41,7 @@ export class Batcher<T, R> {
     // Whoever asks within the same turn of the event loop comes along.
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
+      await this.#ready();
       const batch = this.#waiting.splice(0, this.#max);
       try {
         const outcomes = await this.#flush(batch.map(({ item }) => item));

@@ -61,18 +61,25 @@ export class DecisionLog implements Decisions {
     this.#driver = driver;
     this.#mark = mark;
     this.#idKey = idKey;
-    this.#appends = new Batcher(async (decisions) => {
-      const numbers = await driver.write(async (statements) => {
-        await guard(statements);
-        const next = await driver.nextDecisions(statements, decisions.length);
-        const rows = decisions.map((decision, i) => rowOf(decision, next[i]!, idKey));
-        const columns = [...COLUMNS, "detail"];
-        for (const part of parts(rows))
-          await statements.run(`INSERT INTO decisions (${columns.join(", ")}) VALUES ${tuples(part.length, columns.length)}`, part.flat());
-        return next;
-      });
-      return numbers.map((number) => ({ value: { number, id: publicDecisionId(idKey, number) } }));
-    }, MAX_BATCH);
+    this.#appends = new Batcher(
+      async (decisions) => {
+        const numbers = await driver.write(async (statements) => {
+          await guard(statements);
+          const next = await driver.nextDecisions(statements, decisions.length);
+          const rows = decisions.map((decision, i) => rowOf(decision, next[i]!, idKey));
+          const columns = [...COLUMNS, "detail"];
+          for (const part of parts(rows))
+            await statements.run(
+              `INSERT INTO decisions (${columns.join(", ")}) VALUES ${tuples(part.length, columns.length)}`,
+              part.flat(),
+            );
+          return next;
+        });
+        return numbers.map((number) => ({ value: { number, id: publicDecisionId(idKey, number) } }));
+      },
+      MAX_BATCH,
+      () => driver.settled(),
+    );
   }
 
   /** Learns what was recorded before. */

@@ -17,6 +17,11 @@ export interface Snapshot extends Statements {
   end(): Promise<void>;
 }
 
+export interface WriteOptions {
+  /** that it survives the end of the process is enough where the process has the database for itself; a power cut ends the process, too */
+  readonly untilRestart?: true;
+}
+
 /**
  * A database as the store uses it: tables with rows, snapshots and transactions. What the rows mean and whether they are to be believed
  * is decided above it, in the same way for every database.
@@ -33,7 +38,9 @@ export interface Driver extends Pick<Statements, "all"> {
    * One transaction: all of it, or nothing where `work` throws. Returns when it is on the disk, so that it survives a power cut.
    * The work is awaited for nothing but this database, and may be called again where the database gave it up.
    */
-  write<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
+  write<T>(work: (statements: Statements) => Promise<T>, options?: WriteOptions): Promise<T>;
+  /** Returns when the disk is not being waited for: what begins then shares the next wait. */
+  settled(): Promise<void>;
   /** @returns a number that stays the same while nobody else writes to the database; undefined where that cannot be told */
   othersWrote(): number | undefined;
   /**

@@ -58,7 +58,11 @@ export class Ledger {
   constructor(driver: Driver, macKey: Uint8Array) {
     this.#driver = driver;
     this.#macKey = macKey;
-    this.#changes = new Batcher((changes) => this.#write(changes), MAX_BATCH);
+    this.#changes = new Batcher(
+      (changes) => this.#write(changes),
+      MAX_BATCH,
+      () => driver.settled(),
+    );
     // Whoever asks while the head is being read waits for the next reading: this one may have begun before what they must see.
     this.#looks = new Batcher(async (callers) => {
       const floor = this.#floor;

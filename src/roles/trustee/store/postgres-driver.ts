@@ -85,6 +85,10 @@ export class PostgresDriver implements Driver {
     return this.#transaction("BEGIN ISOLATION LEVEL READ COMMITTED", work);
   }
 
+  async settled(): Promise<void> {
+    // The server groups the commits of its connections by itself.
+  }
+
   async snapshot(): Promise<Snapshot> {
     const connection = await this.#begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const statements = this.#statements(connection, LONG_STATEMENT_MS);

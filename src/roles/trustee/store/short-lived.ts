@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { CaiError } from "../../../system/index.ts";
 import { Batcher, type Outcome } from "./batcher.ts";
-import { type Driver, parts, type Statements, tuples } from "./driver.ts";
+import { type Driver, parts, type Statements, tuples, type WriteOptions } from "./driver.ts";
 import { sealToken, unsealToken } from "./session-token.ts";
 import type { Session, Sessions, SpentOnce, Usage } from "./store.ts";
 
@@ -55,24 +55,28 @@ export class StoredSessions implements Sessions {
 
   constructor(driver: Driver, guard: Guard) {
     this.#driver = driver;
-    this.#puts = new Batcher(async (items) => {
-      const rows = new Map<string, readonly [Uint8Array, ...(string | number | Uint8Array)[]]>();
-      const firsts = items.map((item) => {
-        const key = hex(item.id);
-        if (rows.has(key)) return undefined;
-        const { body, token, expires, tagged, version, tee, hash } = item.session;
-        rows.set(key, [item.id, body, token, expires, tagged ? 1 : 0, version, tee, hash]);
-        return key;
-      });
-      const columns = ["id", "body", "token", "expires", "tagged", "version", "tee", "hash"];
-      const inserted = await driver.write(async (statements) => {
-        await guard(statements);
-        return insertNew(statements, "sessions", columns, [...rows.values()]);
-      });
-      return firsts.map((key): Outcome<void> => {
-        return key !== undefined && inserted.has(key) ? { value: undefined } : { error: attestedBefore() };
-      });
-    }, MAX_BATCH);
+    this.#puts = new Batcher(
+      async (items) => {
+        const rows = new Map<string, readonly [Uint8Array, ...(string | number | Uint8Array)[]]>();
+        const firsts = items.map((item) => {
+          const key = hex(item.id);
+          if (rows.has(key)) return undefined;
+          const { body, token, expires, tagged, version, tee, hash } = item.session;
+          rows.set(key, [item.id, body, token, expires, tagged ? 1 : 0, version, tee, hash]);
+          return key;
+        });
+        const columns = ["id", "body", "token", "expires", "tagged", "version", "tee", "hash"];
+        const inserted = await driver.write(async (statements) => {
+          await guard(statements);
+          return insertNew(statements, "sessions", columns, [...rows.values()]);
+        });
+        return firsts.map((key): Outcome<void> => {
+          return key !== undefined && inserted.has(key) ? { value: undefined } : { error: attestedBefore() };
+        });
+      },
+      MAX_BATCH,
+      () => driver.settled(),
+    );
   }
 
   async get(id: string, now: number): Promise<Session | undefined> {
@@ -98,25 +102,35 @@ function attestedBefore(): CaiError {
   return new CaiError("kbs.session-used", "the session was attested before");
 }
 
-/** Values used once: the primary key decides who was first, on whichever replica. */
+/**
+ * Values used once: the primary key decides who was first, on whichever replica.
+ *
+ * A nonce that was spent is remembered until the next start, in a file: no nonce from before a start is taken after it (the epoch grows), so
+ * that the disk is not waited for. The id of an admin's token, and all of it in a database server, is on the disk before it is accepted.
+ */
 export class StoredSpentOnce implements SpentOnce {
   readonly #spends: Batcher<{ readonly hash: Uint8Array; readonly expires: number }, boolean>;
 
   constructor(driver: Driver, guard: Guard, table: "nonces" | "token_ids") {
-    this.#spends = new Batcher(async (items) => {
-      const rows = new Map<string, readonly [Uint8Array, number]>();
-      const firsts = items.map(({ hash, expires }) => {
-        const key = hex(hash);
-        if (rows.has(key)) return undefined;
-        rows.set(key, [hash, expires]);
-        return key;
-      });
-      const inserted = await driver.write(async (statements) => {
-        await guard(statements);
-        return insertNew(statements, table, ["hash", "expires"], [...rows.values()]);
-      });
-      return firsts.map((key) => ({ value: key !== undefined && inserted.has(key) }));
-    }, MAX_BATCH);
+    const options: WriteOptions = table === "nonces" ? { untilRestart: true } : {};
+    this.#spends = new Batcher(
+      async (items) => {
+        const rows = new Map<string, readonly [Uint8Array, number]>();
+        const firsts = items.map(({ hash, expires }) => {
+          const key = hex(hash);
+          if (rows.has(key)) return undefined;
+          rows.set(key, [hash, expires]);
+          return key;
+        });
+        const inserted = await driver.write(async (statements) => {
+          await guard(statements);
+          return insertNew(statements, table, ["hash", "expires"], [...rows.values()]);
+        }, options);
+        return firsts.map((key) => ({ value: key !== undefined && inserted.has(key) }));
+      },
+      MAX_BATCH,
+      table === "nonces" ? undefined : () => driver.settled(),
+    );
   }
 
   spend(value: string, expires: number): Promise<boolean> {

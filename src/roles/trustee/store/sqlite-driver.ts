@@ -2,7 +2,7 @@ import { Database, type Statement } from "bun:sqlite";
 import { closeSync, fdatasync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import { CaiError } from "../../../system/index.ts";
-import type { Driver, Snapshot, Statements, Value } from "./driver.ts";
+import type { Driver, Snapshot, Statements, Value, WriteOptions } from "./driver.ts";
 import type { StoreKeys } from "./master-key.ts";
 import { tampered } from "./seal.ts";
 import { migrateSqlite } from "./sqlite-migrations.ts";
@@ -52,7 +52,7 @@ export class SqliteDriver implements Driver {
     });
   }
 
-  async write<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
+  async write<T>(work: (statements: Statements) => Promise<T>, { untilRestart }: WriteOptions = {}): Promise<T> {
     const result = await this.#alone(async () => {
       this.#run("BEGIN IMMEDIATE");
       try {
@@ -65,8 +65,12 @@ export class SqliteDriver implements Driver {
         throw error;
       }
     });
-    await this.#log.sync();
+    if (!untilRestart) await this.#log.sync();
     return result;
+  }
+
+  settled(): Promise<void> {
+    return this.#log.settled();
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -205,12 +209,19 @@ class Log {
     // One that is under way may have begun before the commit.
     this.#next ??= (this.#running ?? Promise.resolve())
       .catch(() => undefined)
-      .then(() => {
+      .then(async () => {
+        // Whoever waited for the disk to write together commits first.
+        await new Promise<void>((resolve) => setImmediate(resolve));
         this.#next = undefined;
         this.#running = this.#sync();
         return this.#running;
       });
     return this.#next;
+  }
+
+  /** Returns when none is under way. */
+  async settled(): Promise<void> {
+    await this.#running?.catch(() => undefined);
   }
 
   close(): void {
