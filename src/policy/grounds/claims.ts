@@ -12,7 +12,7 @@ const MAXIMUM_DEPTH = 5;
  * What records do not keep, wherever it stands in what a policy reads (security.md I27): the text of init data, what a caller had hashed into
  * the report data, and the query of a request.
  */
-const NOT_KEPT: ReadonlySet<string> = new Set(["init_data_claims", "runtime_data_claims", "query"]);
+export const NOT_KEPT: ReadonlySet<string> = new Set(["init_data_claims", "runtime_data_claims", "query"]);
 
 /** What stands for it. */
 const REDACTED = "(not kept)";
@@ -28,7 +28,7 @@ export interface ClaimRead {
 }
 
 /** @returns whether records keep nothing of what stands at a place */
-export function isNotKept(path: readonly string[]): boolean {
+function isNotKept(path: readonly string[]): boolean {
   return path.some((step) => NOT_KEPT.has(step));
 }
 

@@ -4,10 +4,10 @@ import { type Explanation, explainQuery } from "../explain/index.ts";
 import { compilePolicy, type EvaluateOptions, type Policy } from "../rego/index.ts";
 import { RELEASE_QUERY, type ReleaseRequest, releaseData } from "../release-request.ts";
 import { TRUST_CLAIMS, tierOf } from "../trust-vector.ts";
-import { type ClaimRead, claimsRead, isNotKept, readNotKept, redacted } from "./claims.ts";
+import { type ClaimRead, claimsRead, NOT_KEPT, readNotKept, redacted } from "./claims.ts";
 import { type ConsultedReference, consultedReferences, markFailed } from "./references.ts";
 import { pruned, withoutValues } from "./statements.ts";
-import { type Read, readsAlike, Tracking } from "./tracking.ts";
+import { Tracking } from "./tracking.ts";
 
 /** What one policy decided on. */
 export interface Grounds {
@@ -39,10 +39,9 @@ interface Question {
   choose(answers: readonly (JsonValue | undefined)[]): readonly { readonly query: string; readonly holds: boolean }[];
 }
 
-/** Kept grounds of one policy, and what they rest on. */
+/** Kept grounds of one policy, and what they rest on: what the policy read, and what an explanation shows besides. */
 interface Kept {
-  readonly evaluated: readonly Read[];
-  readonly explained: readonly Read[];
+  readonly isAlike: (given: Given) => boolean;
   readonly grounds: Grounds;
 }
 
@@ -101,9 +100,7 @@ function groundsOf(question: Question): Grounds {
   const key = question.queries.join();
   const list = byQuery.get(key) ?? [];
   byQuery.set(key, list);
-  const at = list.findIndex(({ evaluated, explained }) => {
-    return readsAlike(evaluated, question.given, () => false) && readsAlike(explained, question.given, isNotKept);
-  });
+  const at = list.findIndex(({ isAlike }) => isAlike(question.given));
   if (at >= 0) {
     const [known] = list.splice(at, 1);
     list.unshift(known!);
@@ -112,18 +109,15 @@ function groundsOf(question: Question): Grounds {
   const evaluated = new Tracking(question.given);
   const { grounds, explained } = found(policy, question, evaluated);
   const isSteady = !UNSTEADY.test(question.policyText);
-  if (isSteady && grounds.explained && evaluated.complete && explained.every(({ complete }) => complete)) {
-    list.unshift({ evaluated: evaluated.reads, explained: explained.flatMap(({ reads }) => reads), grounds });
+  if (isSteady && grounds.explained && evaluated.complete && explained.complete) {
+    const [isRead, isShown] = [evaluated.likeness(), explained.likeness(NOT_KEPT)];
+    list.unshift({ isAlike: (given) => isRead(given) && isShown(given), grounds });
     if (list.length > KEPT) list.pop();
   }
   return grounds;
 }
 
-function found(
-  policy: Policy,
-  question: Question,
-  evaluated: Tracking<Given>,
-): { grounds: Grounds; explained: readonly Tracking<Given>[] } {
+function found(policy: Policy, question: Question, evaluated: Tracking<Given>): { grounds: Grounds; explained: Tracking<Given> } {
   const { given, now, queries } = question;
   const start = performance.now();
   const answers = evaluate(policy, queries, optionsOf(evaluated.document, now));
@@ -131,14 +125,12 @@ function found(
   const withheld = readNotKept(evaluated.reads);
   // Nothing of it was read, so the explanation is the same, and what it shows beside what was read is safe to keep.
   const shown = withheld ? given : redacted(given);
-  const explained: Tracking<Given>[] = [];
+  const explained = new Tracking(shown);
   const failed: ConsultedReference[] = [];
   const references = referencesIn(given);
   const chosen = question.choose(answers);
   const explanations = (isSlow ? [] : chosen).flatMap(({ query, holds }) => {
-    const tracking = new Tracking(shown);
-    explained.push(tracking);
-    const explanation = attempt(() => explainQuery(policy, query, { ...optionsOf(tracking.document, now), reasons: REASONS }));
+    const explanation = attempt(() => explainQuery(policy, query, { ...optionsOf(explained.document, now), reasons: REASONS }));
     if (explanation === undefined) return [];
     if (!holds) {
       const own = new Tracking(given);
