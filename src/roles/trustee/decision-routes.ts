@@ -33,6 +33,7 @@ export function decisionRoutes({ decisions }: Store): Route[] {
     {
       ...read,
       path: list,
+      about: { summary: "Lists decision records, newest first", response: "application/json" },
       async handle({ query, realm }) {
         const found = await decisions.list({ ...readQuery(query), ...(realm !== ROOT_REALM && { realm }) });
         const last = found.at(-1);
@@ -43,6 +44,11 @@ export function decisionRoutes({ decisions }: Store): Route[] {
     {
       ...read,
       path: one,
+      about: {
+        summary: "One decision record with everything that explains it",
+        response: "application/json",
+        rest: "its number or public id",
+      },
       async handle({ path, realm }) {
         const text = restOf(path, one);
         const name = parseDecisionName(text);

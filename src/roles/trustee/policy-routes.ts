@@ -57,6 +57,7 @@ export function policyRoutes(store: Store, family: PeerFamily): Route[] {
       ...read,
       // For administrators who want the text, whichever family the trustee answers as.
       path: `${KBS_PREFIX}/cai/resource-policy`,
+      about: { summary: "The resource policy in force, in base64url, whichever family is answered", response: "text/plain" },
       bodyLimit: NO_BODY,
       async handle({ realm }) {
         return { body: encodePolicy(await policyTextOf(store, realm, "resource", POLICY_IN_FORCE)), type: "text/plain" };

@@ -128,6 +128,8 @@ interface RealmVerdict {
   /** the token's claims with the realm's grades in the place of those that it was minted with: the resource policy's input */
   readonly claims: JsonObject;
   readonly floor: readonly FloorHit[];
+  /** writes down why the grades are what they are, where that is not written down yet */
+  readonly explain: () => void;
 }
 
 /** Grades the evidence in a token by a realm's attestation policy and reference values, and holds it against the floor as of now. */
@@ -159,9 +161,15 @@ async function judgeInRealm(
     floor: (facts, annotated) => floorOf(facts, annotated, surroundings),
   });
   draft.note({ level, policyHash: policy.hash, detail: { floor: hits.map(({ id }) => id) } });
-  draft.note({ detail: gradesDetail({ submods, policy, realm, references: kept, now }) });
+  const explain = () => draft.note({ detail: gradesDetail({ submods, policy, realm, references: kept, now }) });
+  // Those of the root realm are in the record of the attestation, which this one names.
+  if (realm !== ROOT_REALM) explain();
   const cai = { ...(grant.claims["cai"] as JsonObject), policy_hash: policy.hash, level, floor: hits.map(({ id }) => id) };
-  return { claims: { ...grant.claims, submods: submods as JsonObject, cai }, floor: hits };
+  return {
+    claims: { ...grant.claims, submods: submods as JsonObject, cai },
+    floor: hits,
+    explain: realm === ROOT_REALM ? explain : () => {},
+  };
 }
 
 async function requirePolicy(
@@ -180,7 +188,9 @@ async function requirePolicy(
   const decision = decideRelease(request);
   // What took too long once would take as long again to be explained.
   if (decision.allowed || decision.id !== "policy.limit-exceeded") draft.note({ detail: releaseDetail(request, realm) });
-  if (!decision.allowed) throw new CaiError("kbs.policy-denied", `the resource policy does not allow it: ${decision.reason}`);
+  if (decision.allowed) return;
+  verdict.explain();
+  throw new CaiError("kbs.policy-denied", `the resource policy does not allow it: ${decision.reason}`);
 }
 
 async function sealContent({ plugin, segments, content }: ReleaseCall, grant: ReleaseGrant): Promise<string> {

@@ -71,7 +71,7 @@ export interface Route {
   /** prefixes under which the route is reached, too, or instead: `""` is the path itself; default: see {@link mountsOf} */
   readonly mounts?: readonly string[];
   readonly right: Right;
-  readonly about?: RouteDescription;
+  readonly about: RouteDescription;
   /** what an administrator's request is about; default: the realm of the query for rights over what realms have, else the trustee */
   readonly scope?: RouteScope;
   /** read without a token where the operator said so (trustee.md §1.2, `admin.legacy_open_attestation_policy`); never a route that writes */

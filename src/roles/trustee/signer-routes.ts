@@ -22,6 +22,7 @@ export function signerRoutes(signers: TokenSigners): Route[] {
       ...admin,
       method: "GET",
       right: "key.read",
+      about: { summary: "Lists the keys that sign tokens", response: "application/json" },
       bodyLimit: NO_BODY,
       async handle({ now }) {
         return { body: JSON.stringify(await signers.list(now)) };
@@ -31,6 +32,7 @@ export function signerRoutes(signers: TokenSigners): Route[] {
       ...admin,
       method: "POST",
       right: "key.write",
+      about: { summary: "Has a new key sign tokens", request: rotation, response: "application/json" },
       bodyLimit: SMALL_BODY,
       async handle({ body, now }) {
         const { alg, from = now, alone } = parseJsonBody(rotation, body);

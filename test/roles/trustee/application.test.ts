@@ -9,6 +9,7 @@ import { createLogger } from "../../../src/system/index.ts";
 const ECHO: Route = {
   method: "POST",
   path: "/echo",
+  about: { summary: "Echoes" },
   right: "public",
   bodyLimit: 100,
   place: "attest",

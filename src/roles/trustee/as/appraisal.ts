@@ -5,15 +5,16 @@ import { CaiError, type ErrorId, type JsonObject, version } from "../../../syste
 import type { HashedPolicy } from "../attestation-policy.ts";
 import { type MintedClaims, signToken } from "../attestation-token.ts";
 import { checkClock } from "../clock.ts";
+import { gradesDetail } from "../decision-detail.ts";
 import type { Denials } from "../denial.ts";
 import { type FloorSurroundings, factsOf, floorOf } from "../evidence-facts.ts";
 import { annotatedEvidence, type Grades, gradeEvidence } from "../grading.ts";
 import type { TrusteeKeys } from "../identity.ts";
-import type { Recorder } from "../recorder.ts";
+import type { DecisionDraft, DecisionSubject, Recorder } from "../recorder.ts";
 import { referencesInForce } from "../reference-message.ts";
 import type { ReferenceUsage } from "../reference-usage.ts";
 import { TOKEN_LIFE } from "../signer-schedule.ts";
-import { ROOT_REALM, type Store } from "../store/index.ts";
+import { type ReferenceValue, ROOT_REALM, type Store } from "../store/index.ts";
 import { type VerificationParts, type VerifiedEvidence, verifyEvidence } from "../verification.ts";
 import { type AttestationRequest, type PieceOfEvidence, readAttestationRequest } from "./attestation-request.ts";
 import type { Challenges } from "./challenges.ts";
@@ -38,6 +39,8 @@ export interface AppraisalParts extends VerificationParts {
 export interface AppraisalCall {
   readonly body: Uint8Array;
   readonly client: string;
+  /** what else a record says of the request */
+  readonly about?: Pick<DecisionSubject, "request" | "unverified">;
   /** seconds since 1970 */
   readonly now: number;
 }
@@ -56,39 +59,39 @@ interface Appraised {
  * @returns the token
  * @throws CaiError `kbs.…`, `as.…`, `policy.…`, and what the platforms' verifiers throw
  */
-export async function appraiseRequest(parts: AppraisalParts, { body, client, now }: AppraisalCall): Promise<string> {
+export async function appraiseRequest(parts: AppraisalParts, { body, client, about, now }: AppraisalCall): Promise<string> {
   const request = readAttestationRequest(body, parts.family);
   const [primary] = request.pieces;
   const digest = createHash("sha256").update(body).digest("hex");
-  const record = { time: now, kind: "appraise" as const, tee: primary.tee, digest, client };
+  const draft = parts.recorder.begin({ time: now, kind: "appraise", digest, client, ...about });
+  draft.note({ tee: primary.tee });
   try {
     await checkClock(parts.store, now);
-    const { token, policyHash, level } = await mint(parts, request, now);
-    await parts.recorder.record({ ...record, outcome: "allowed", policyHash, level });
+    const token = await mint(parts, request, draft, now);
+    await draft.allow();
     return token;
   } catch (error) {
-    throw await parts.recorder.deny(error, record);
+    throw await draft.deny(error);
   }
-}
-
-interface Minted {
-  readonly token: string;
-  readonly policyHash: string;
-  readonly level: AssuranceLevel;
 }
 
 /** What evidence is held against, whatever form the token has. */
 interface Grading {
   readonly references: JsonObject;
+  /** every reference value, for the record */
+  readonly kept: ReadonlyMap<string, ReferenceValue>;
   readonly floor: (piece: VerifiedEvidence) => FloorHit[];
+  readonly draft: DecisionDraft;
   /** seconds since 1970 */
   readonly now: number;
 }
 
-async function mint(parts: AppraisalParts, request: AttestationRequest, now: number): Promise<Minted> {
+async function mint(parts: AppraisalParts, request: AttestationRequest, draft: DecisionDraft, now: number): Promise<string> {
   const policies = await policiesOf(parts, request.policyIds);
   const appraised = await verifyPieces(parts, request.pieces, now);
-  const references = referencesInForce(await parts.store.references.all(ROOT_REALM), now);
+  draft.note({ detail: { fresh: appraised.fresh, binding: appraised.binding } });
+  const kept = await parts.store.references.all(ROOT_REALM);
+  const references = referencesInForce(kept, now);
   const surroundings: FloorSurroundings = {
     world: parts.store.world,
     collateralGrace: parts.collateralGraceSeconds,
@@ -99,16 +102,16 @@ async function mint(parts: AppraisalParts, request: AttestationRequest, now: num
   };
   const floor = (piece: VerifiedEvidence) => floorOf(factsOf(piece), annotatedEvidence(piece), surroundings);
   return parts.tokenType === "simple"
-    ? mintSimple(parts, appraised, { policies, references, floor, now })
-    : mintEar(parts, appraised, { policyId: request.policyIds[0], references, floor, now });
+    ? mintSimple(parts, appraised, { policies, references, kept, floor, draft, now })
+    : mintEar(parts, appraised, { policyId: request.policyIds[0], references, kept, floor, draft, now });
 }
 
 /** An EAR token is about the first policy, in the variant for the class of each piece where the family has such (trustee.md §4.6, §5.2). */
 async function mintEar(
   parts: AppraisalParts,
   { evidence, fresh, binding }: Appraised,
-  { policyId, references, floor, now }: Grading & { readonly policyId: string },
-): Promise<Minted> {
+  { policyId, references, kept, floor, draft, now }: Grading & { readonly policyId: string },
+): Promise<string> {
   const classes = [...new Set(evidence.map(({ claims }) => claims.class))];
   const grades: Grades[] = [];
   const policies: HashedPolicy[] = [];
@@ -116,12 +119,16 @@ async function mintEar(
     const policy = await policyFor(parts, policyId, teeClass);
     policies.push(policy);
     const own = evidence.filter(({ claims }) => claims.class === teeClass);
-    grades.push(gradeEvidence({ evidence: own, policy, references, onReference: parts.usage.counting(ROOT_REALM), now, floor }));
+    const graded = gradeEvidence({ evidence: own, policy, references, onReference: parts.usage.counting(ROOT_REALM), now, floor });
+    grades.push(graded);
+    draft.note({ detail: gradesDetail({ submods: graded.submods, policy, realm: ROOT_REALM, references: kept, now }) });
   }
   const submods = Object.assign({}, ...grades.map((grade) => grade.submods)) as Grades["submods"];
   const facts = Object.assign({}, ...grades.map((grade) => grade.facts)) as Grades["facts"];
   const level = grades.find((grade) => Object.hasOwn(grade.submods, PRIMARY_SUBMODULE))?.level ?? "L0";
   const hash = policies[0]!.hash;
+  const floorIds = idsOf(grades.flatMap(({ hits }) => hits));
+  draft.note({ policyHash: hash, level, detail: { floor: floorIds } });
   const claims: MintedClaims = {
     eat_profile: EAR_PROFILE,
     ...(parts.family === "coco" && { iss: parts.issuerName }),
@@ -130,23 +137,24 @@ async function mintEar(
     "ear.verifier-id": { developer: "cai", build: `cai ${version}` },
     submods,
     ...(evidence.some(({ claims: { simulated } }) => simulated) && { simulated: true }),
-    cai: { ...ownMember(parts, { fresh, binding, hash, level }), floor: idsOf(grades.flatMap(({ hits }) => hits)), facts },
+    cai: { ...ownMember(parts, { fresh, binding, hash, level }), floor: floorIds, facts },
   };
-  return { token: signToken(await parts.keys.tokens.signing("ES256", now), claims), policyHash: hash, level };
+  return signToken(await parts.keys.tokens.signing("ES256", now), claims);
 }
 
 /** A simple token says only yes, so nothing below the floor gets one, whatever its policies allow (security.md I12). */
 async function mintSimple(
   parts: AppraisalParts,
   { evidence, fresh, binding }: Appraised,
-  { policies, references, floor, now }: Grading & { readonly policies: readonly HashedPolicy[] },
-): Promise<Minted> {
+  { policies, references, floor, draft, now }: Grading & { readonly policies: readonly HashedPolicy[] },
+): Promise<string> {
   const [hit] = evidence.flatMap(floor);
   if (hit !== undefined) throw new CaiError(hit.id, hit.message);
   const level = assurance(annotatedEvidence(evidence[0]!), references);
   const hash = policies[0]!.hash;
+  draft.note({ policyHash: hash, level });
   const tcbStatus = requireAllowed(evidence, policies, { references, onReference: parts.usage.counting(ROOT_REALM), now });
-  const token = simpleToken(await parts.keys.tokens.signing("RS384", now), {
+  return simpleToken(await parts.keys.tokens.signing("RS384", now), {
     evidence,
     tcbStatus,
     policies,
@@ -154,7 +162,6 @@ async function mintSimple(
     cai: ownMember(parts, { fresh, binding, hash, level }),
     now,
   });
-  return { token, policyHash: hash, level };
 }
 
 /** What `cai` says about a token of the attestation service: above all, that it is for relying parties and opens nothing (security.md §3.6). */

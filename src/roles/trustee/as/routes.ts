@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { certificatePem } from "../../../crypto/index.ts";
 import { parseJsonText } from "../../../protocol/index.ts";
 import type { Logger } from "../../../system/index.ts";
@@ -13,6 +14,7 @@ import {
 } from "../policy-documents.ts";
 import { type Call, DEFAULT_BODY, NO_BODY, type Reply, type Route, restOf, SMALL_BODY } from "../route.ts";
 import type { TokenAlgorithm } from "../signer-schedule.ts";
+import { aboutOf } from "../unverified.ts";
 import { type AppraisalParts, appraiseRequest } from "./appraisal.ts";
 import { MAX_ATTESTATION } from "./attestation-request.ts";
 import { readChallengeRequest } from "./challenge-request.ts";
@@ -36,6 +38,8 @@ export function attestationServiceRoutes(parts: AttestationServiceParts): Route[
   return [...publicRoutes(parts), ...policyRoutes(parts)].map((route) => ({ ...common, ...route }));
 }
 
+const keySetAnswer = z.object({ keys: z.array(z.looseObject({ kty: z.string(), alg: z.string(), kid: z.string().optional() })) });
+
 type ServiceRoute = Omit<Route, "mounts" | "signed" | "refuse">;
 
 function publicRoutes(parts: AttestationServiceParts): ServiceRoute[] {
@@ -50,6 +54,11 @@ function publicRoutes(parts: AttestationServiceParts): ServiceRoute[] {
       ...open,
       method: "POST",
       path: "/challenge",
+      about: {
+        summary: "Gives a nonce to hash into runtime data, in a token that proves when",
+        request: "application/json",
+        response: "application/json",
+      },
       bodyLimit: SMALL_BODY,
       async handle({ body, now }) {
         const asked = readChallengeRequest(parseJsonText(body, "challenge request", SMALL_BODY), parts.verifiers, parts.family);
@@ -61,23 +70,32 @@ function publicRoutes(parts: AttestationServiceParts): ServiceRoute[] {
       ...open,
       method: "POST",
       path: "/attestation",
+      about: { summary: "Verifies evidence for a relying party and answers a token", request: "application/json", response: "text/plain" },
       bodyLimit: MAX_ATTESTATION,
-      async handle({ body, client, now }) {
-        return { body: await appraisals.run(() => appraiseRequest(parts, { body, client, now })), type: TEXT };
+      async handle(call) {
+        const { body, client, now } = call;
+        return { body: await appraisals.run(() => appraiseRequest(parts, { body, client, about: aboutOf(call), now })), type: TEXT };
       },
     },
     {
       ...read,
       path: "/certificate",
+      about: { summary: "The certificates of the key that signs tokens, its own first", response: "application/x-pem-file" },
       async handle({ now }) {
         const { chain } = await keys.tokens.signing(alg, now);
         return { body: certificatePem(...chain), type: "application/x-pem-file" };
       },
     },
-    { ...read, path: "/.well-known/jwks.json", handle: async ({ now }) => ({ body: JSON.stringify(await keys.tokens.jwks(now)) }) },
+    {
+      ...read,
+      path: "/.well-known/jwks.json",
+      about: { summary: "The keys that attestation tokens are signed by", response: keySetAnswer },
+      handle: async ({ now }) => ({ body: JSON.stringify(await keys.tokens.jwks(now)) }),
+    },
     {
       ...read,
       path: "/jwks",
+      about: { summary: "The keys that simple tokens are signed by, where such are made", response: keySetAnswer },
       async handle({ now }) {
         // The openanolis family has it where tokens are signed with an RSA key.
         if (alg !== "RS384") return absent("No public key configured");
@@ -86,8 +104,18 @@ function publicRoutes(parts: AttestationServiceParts): ServiceRoute[] {
       },
     },
     // Tokens for OpenID Connect are not made here.
-    { ...read, path: "/.well-known/openid-configuration", handle: async () => absent("No OpenId config configured") },
-    { ...read, path: "/status", handle: async ({ now }) => ({ body: JSON.stringify(await serviceStatus(store, now)) }) },
+    {
+      ...read,
+      path: "/.well-known/openid-configuration",
+      about: { summary: "Says that no tokens for OpenID Connect are made here" },
+      handle: async () => absent("No OpenId config configured"),
+    },
+    {
+      ...read,
+      path: "/status",
+      about: { summary: "How the attestation service and what it depends on are", response: "application/json" },
+      handle: async ({ now }) => ({ body: JSON.stringify(await serviceStatus(store, now)) }),
+    },
   ];
 }
 
@@ -111,18 +139,24 @@ function policyRoutes({ store, family }: AttestationServiceParts): ServiceRoute[
       ...write,
       method: "POST",
       path: "/policy",
+      about: { summary: "Puts an attestation policy", request: attestationPolicyBody },
       bodyLimit: DEFAULT_BODY,
       async handle({ body, realm }) {
-        await putAttestationPolicy(store, realm, parseJsonBody(attestationPolicyBody, body));
-        return {};
+        return { change: await putAttestationPolicy(store, realm, parseJsonBody(attestationPolicyBody, body)) };
       },
     },
-    { ...read, path: "/policy", handle: list },
+    { ...read, path: "/policy", about: { summary: "Lists attestation policies", response: "application/json" }, handle: list },
     // What gateways of the openanolis family ask for, though that family's service does not have it (trustee.md §8.1).
-    { ...read, path: "/policies", handle: list },
+    {
+      ...read,
+      path: "/policies",
+      about: { summary: "Lists attestation policies, for gateways", response: "application/json" },
+      handle: list,
+    },
     {
       ...read,
       path: one,
+      about: { summary: "An attestation policy, in the form of the family", response: "text/plain", rest: "the policy's id" },
       async handle({ path, realm }) {
         const text = await attestationPolicyText(store, realm, restOf(path, one));
         return { body: family === "openanolis" ? encodePolicy(text) : text, type: TEXT };
@@ -132,10 +166,10 @@ function policyRoutes({ store, family }: AttestationServiceParts): ServiceRoute[
       ...write,
       method: "DELETE",
       path: one,
+      about: { summary: "Removes an attestation policy", rest: "the policy's id" },
       bodyLimit: NO_BODY,
       async handle({ path, realm }) {
-        await deleteAttestationPolicy(store, realm, restOf(path, one));
-        return {};
+        return { change: await deleteAttestationPolicy(store, realm, restOf(path, one)) };
       },
     },
   ];

@@ -12,13 +12,20 @@ export function envelopePlugin(keys: EnvelopeKeys): Plugin {
         method: "GET",
         path: "pubkey",
         right: "key.read",
+        about: { summary: "The public key to encrypt envelopes to (PEM)", response: "text/xml" },
         bodyLimit: NO_BODY,
         handle: async ({ now }) => ({ body: await keys.publicKey(now) }),
       },
-      { ...write, path: "reload", handle: async () => ({ body: JSON.stringify({ reloaded_keys: await keys.reload() }) }) },
+      {
+        ...write,
+        path: "reload",
+        about: { summary: "Reads the keys of envelopes again", response: "text/xml" },
+        handle: async () => ({ body: JSON.stringify({ reloaded_keys: await keys.reload() }) }),
+      },
       {
         ...write,
         path: "rewrap",
+        about: { summary: "Encrypts every envelope to the newest key", response: "text/xml" },
         async handle() {
           const { total, rewrapped, skipped, failed } = await keys.rewrap();
           const counts = { total, rewrapped, skipped, failed };
@@ -28,6 +35,7 @@ export function envelopePlugin(keys: EnvelopeKeys): Plugin {
       {
         ...write,
         path: "rotate",
+        about: { summary: "Makes a new key for envelopes and encrypts every one to it", response: "text/xml" },
         async handle({ now }) {
           const { publicKey, rewrapped, skipped, failed, retired, purged } = await keys.rotate(now);
           const counts = { rewrapped, skipped, failed, retired_keys: retired, purged_keys: purged };

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { KBS_PREFIX, keyContext } from "../../../protocol/index.ts";
 import { CaiError } from "../../../system/index.ts";
 import { tokenOf } from "../presented-token.ts";
@@ -6,6 +7,8 @@ import { NO_BODY, type Route, restOf } from "../route.ts";
 import { aboutOf } from "../unverified.ts";
 import type { AdminCall, Plugin, TokenCall } from "./plugin.ts";
 
+/** RFC 7516 §7.2.2 */
+const jwe = z.object({ protected: z.string(), encrypted_key: z.string(), iv: z.string(), ciphertext: z.string(), tag: z.string() });
 const NAME = /^[a-z][a-z0-9-]{0,31}$/;
 /** First segments below `/kbs/v0/` that are the key broker's own. */
 const OWN_SEGMENTS: ReadonlySet<string> = new Set([
@@ -45,6 +48,7 @@ function adminRoute(plugin: Plugin, call: AdminCall): Route {
     method: call.method,
     path,
     right: call.right,
+    about: call.about,
     scope: resource === undefined ? "trustee" : (request) => [resource(restIn(request.path, path))],
     bodyLimit: call.bodyLimit,
     place: "admin",
@@ -61,6 +65,7 @@ function tokenRoute(parts: ReleaseParts, plugin: Plugin, call: TokenCall): Route
   return {
     method: call.method,
     path,
+    about: { response: jwe, ...call.about },
     right: "session",
     bodyLimit: NO_BODY,
     place: "resource",

@@ -1,6 +1,6 @@
 import type { ResourcePath } from "../../../protocol/index.ts";
 import type { AdminRight } from "../rights.ts";
-import type { Call, Reply } from "../route.ts";
+import type { Call, Reply, RouteDescription } from "../route.ts";
 
 /**
  * A plugin answers what lies below `/kbs/v0/<name>/` (trustee.md §3.5). It says of each of its calls whether an administrator or an attested
@@ -20,6 +20,8 @@ export interface AdminCall {
   /** what follows the name; `*` stands for any rest */
   readonly path: string;
   readonly right: AdminRight;
+  /** for the description of everything that the trustee answers */
+  readonly about: RouteDescription;
   /** the resource that a call is about, whose path says which realm it is of; absent where a call is about the trustee as a whole */
   readonly resource?: (rest: string) => ResourcePath;
   /** bytes */
@@ -36,6 +38,8 @@ export interface TokenCall {
   readonly method: "GET";
   readonly path: string;
   readonly right: "token";
+  /** as in {@link AdminCall} */
+  readonly about: RouteDescription;
   /** whether what {@link content} gives is encrypted to the guest's key; no plugin is taken that says no (security.md I20) */
   readonly encrypted: boolean;
   /**

@@ -17,6 +17,7 @@ export function resourcePlugin({ resources }: Pick<Store, "resources">, open: (c
         method: "GET",
         path: "*",
         right: "token",
+        about: { summary: "Releases a secret to an attested environment, as a JWE to its key", rest: "repository/type/tag" },
         encrypted: true,
         segments(rest) {
           const { repository, type, tag } = parseResourcePath(rest);
@@ -33,6 +34,7 @@ export function resourcePlugin({ resources }: Pick<Store, "resources">, open: (c
         method: "POST",
         path: "*",
         right: "resource.write",
+        about: { summary: "Stores a secret", rest: "repository/type/tag" },
         resource: parseResourcePath,
         bodyLimit: DEFAULT_BODY,
         async handle({ body }, rest) {
@@ -47,6 +49,7 @@ export function resourcePlugin({ resources }: Pick<Store, "resources">, open: (c
         method: "DELETE",
         path: "*",
         right: "resource.write",
+        about: { summary: "Removes a secret", rest: "repository/type/tag" },
         resource: parseResourcePath,
         bodyLimit: NO_BODY,
         async handle(_call, rest) {

@@ -39,6 +39,7 @@ const nebula: Plugin = {
       method: "GET",
       path: "*",
       right: "token",
+      about: { summary: "Gives out what is asked for", rest: "anything" },
       encrypted: true,
       segments: (rest) => rest.split("/"),
       async content(segments, query) {
@@ -50,6 +51,7 @@ const nebula: Plugin = {
     {
       method: "POST",
       path: "ca/renew",
+      about: { summary: "Renews the authority" },
       right: "key.write",
       bodyLimit: 10,
       handle: async ({ body }) => ({ body: `renewed with ${body.length}` }),
