@@ -302,7 +302,6 @@ describe("a store that somebody else writes to (I25)", () => {
     "a dropped reference value": "DELETE FROM reference_values WHERE key = 'tdx.mr_td'",
     "an added administrator": "INSERT INTO administrators SELECT 'mallory', version, content, mac FROM administrators",
     "a mark of time": "UPDATE marks SET content = '0'",
-    "a renamed secret": "UPDATE resources SET key = 'default/key/two' WHERE key = 'default/key/one'",
     "a trigger": "CREATE TRIGGER keep BEFORE INSERT ON policies BEGIN SELECT RAISE(IGNORE); END",
   };
 
@@ -318,6 +317,25 @@ describe("a store that somebody else writes to (I25)", () => {
     await victim.trustee.kill("SIGTERM");
     const again = await caiError(["trustee", "serve", "--data", victim.data, "--listen", "127.0.0.1:0"]);
     expect(again).toMatchObject({ id: TAMPERED, status: 3 });
+  });
+
+  test("gives out a renamed secret under neither name, nor a list without it, also after it was started again", async () => {
+    let victim = await newTarget();
+    const rename = "UPDATE resources SET key = 'default/key/two' WHERE key = 'default/key/one'";
+    sql(victim, rename);
+    for (let start = 0; start < 2; start++) {
+      const guest = new Guest(victim);
+      const { cookie } = await guest.attest();
+      for (const name of ["one", "two"]) {
+        const path = PATH.replace(/one$/, name);
+        // Where the other name belongs, there is nothing: as it should be.
+        expect(await refusal(guest.get(path, { cookie }))).toBe(name === "one" ? `500 ${TAMPERED}` : "404 kbs.resource-missing");
+      }
+      const headers = bearer(await adminToken(victim, "GET", "resources", ""));
+      expect(await refusal(fetch(`${victim.url}/kbs/v0/resources`, { headers }))).toBe(`500 ${TAMPERED}`);
+      if (start === 0) victim = await restarted(victim, "SIGTERM", () => {});
+    }
+    await victim.trustee.kill("SIGTERM");
   });
 
   test("keeps the policy that an administrator set, once the trigger that would have swallowed it is gone", async () => {
