@@ -53,6 +53,8 @@ interface Opening {
   readonly servingFrom?: number;
   /** the caller holds the data lock, so that a `rekey` that was interrupted can be finished */
   readonly settle?: true;
+  /** the keys, where the caller has just made them: nobody is asked for a passphrase that was just given */
+  readonly made?: StoreKeys | undefined;
 }
 
 /**
@@ -60,9 +62,9 @@ interface Opening {
  *
  * @throws CaiError `store.…`
  */
-export async function openData(place: DataPlace, { servingFrom, settle }: Opening = {}): Promise<{ store: Store; keys: StoreKeys }> {
+export async function openData(place: DataPlace, { servingFrom, settle, made }: Opening = {}): Promise<{ store: Store; keys: StoreKeys }> {
   const form = masterKeyForm(place);
-  const candidates = await openMasterKeys(form, place.keySurroundings ?? {});
+  const candidates = made === undefined ? await openMasterKeys(form, place.keySurroundings ?? {}) : [made];
   let refused: unknown;
   for (const [i, keys] of candidates.entries()) {
     try {

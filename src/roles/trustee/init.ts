@@ -49,9 +49,13 @@ export async function initTrustee({ simulated, clock = wallClock, ...request }: 
   const place = storePlace(request);
   prepareDirectory(directory);
   const world: World = simulated ? "simulated" : "production";
-  const makeKeys = () => makeMasterKey(form, request.keySurroundings ?? {});
+  let made: StoreKeys | undefined;
+  const makeKeys = async () => {
+    made = await makeMasterKey(form, request.keySurroundings ?? {});
+    return made;
+  };
   const created = !(await storeExists(place)) && (await createData(directory, place, { world, now: clock(), makeKeys }));
-  const { store } = await openData(request);
+  const { store } = await openData(request, { made });
   try {
     if (store.world !== world) {
       throw new CaiError("trustee.world-mismatch", `${place.shown} is a store of the ${store.world} world, for ever`, {

@@ -33,8 +33,9 @@ function question(text: string): Promise<Buffer> {
   const { stdin, stderr } = process;
   const typed = Buffer.alloc(MAX_TYPED);
   let size = 0;
-  stderr.write(text);
+  // First of all nothing is shown any more: somebody may type before the question is read.
   stdin.setRawMode(true);
+  stderr.write(text);
   return new Promise((resolve, reject) => {
     const end = (settle: () => void) => {
       stdin.setRawMode(false);
