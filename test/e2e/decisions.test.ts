@@ -58,7 +58,8 @@ describe("a denied release", () => {
     expect(stdout).toContain("claims[name] in allowed(platform, name)");
     expect(stdout).toContain("L0: genuine, current hardware");
     const value = await measured(other);
-    const known = (await caiJson(["reference", "ls", ...world.admin]))["tdx.mr_td"] as string[];
+    const { references } = (await caiJson(["reference", "ls", ...world.admin])) as { references: { name: string; value: string[] }[] };
+    const known = references.find(({ name }) => name === "tdx.mr_td")!.value;
     expect(stdout).toContain(`cai reference set tdx.mr_td ${[...known, value].join(",")}`);
   });
 

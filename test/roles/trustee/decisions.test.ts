@@ -256,6 +256,7 @@ describe("the list of decisions", () => {
   });
 
   test("of a realm has that realm's only, and its records by number or id too (I21, I27)", async () => {
+    for (const realm of ["tenant", "other"]) await expectOk(admin(world, "POST", "cai/realms", JSON.stringify({ realm })));
     await setPolicy("package policy\nallow := false\n", "?realm=tenant");
     const own = (await list("?realm=tenant")).decisions;
     expect(own.map(({ realm }) => realm)).toEqual(["tenant"]);
