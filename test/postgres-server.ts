@@ -1,4 +1,4 @@
-import { chownSync, existsSync, mkdtempSync } from "node:fs";
+import { chownSync, cpSync, existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { SQL } from "bun";
@@ -37,13 +37,22 @@ function as(): string[] {
   return ["setpriv", "--pdeathsig=QUIT", ...user];
 }
 
+/** @returns where the programs can be run as that user, who may not get to the project's folder: then it is a copy */
+function programsIn(folder: string): string {
+  const reached = Bun.spawnSync([...as(), join(BIN, "postgres"), "--version"], { stdout: "ignore", stderr: "ignore" });
+  if (reached.exitCode === 0) return BIN;
+  cpSync(resolve(BIN, ".."), join(folder, "native"), { recursive: true, verbatimSymlinks: true });
+  return join(folder, "native/bin");
+}
+
 async function start(): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), "cai-postgres-"));
   if (isRoot) chownSync(folder, NOBODY, NOBODY);
   const data = join(folder, "data");
+  const programs = programsIn(folder);
   const made = Bun.spawnSync([
     ...as(),
-    join(BIN, "initdb"),
+    join(programs, "initdb"),
     "-D",
     data,
     "-U",
@@ -58,7 +67,7 @@ async function start(): Promise<PostgresServer> {
   const settings = { listen_addresses: "", unix_socket_directories: folder, fsync: "off", max_connections: "200" };
   const command = [
     ...as(),
-    join(BIN, "postgres"),
+    join(programs, "postgres"),
     "-D",
     data,
     ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
