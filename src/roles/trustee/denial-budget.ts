@@ -16,7 +16,7 @@ interface Rate {
 const CLIENT: Rate = { burst: 120, perSecond: 0.5 };
 /** Of all clients together that showed neither a token of ours nor an administrator's: below 100,000 a day, so that records last. */
 const STRANGERS: Rate = { burst: 1000, perSecond: 1 };
-/** Of those that were attested. */
+/** Of those that were attested, and of administrators. */
 const ATTESTED: Rate = { burst: 2000, perSecond: 5 };
 
 /** Appraisals of one client, and of all: whoever has one good quote may send it again and again, for they open nothing and need no nonce. */
@@ -47,7 +47,7 @@ export class DenialBudget {
 
   /**
    * @param client    the address of whoever connected
-   * @param attested  whether the request carried a token of this trustee
+   * @param attested  whether the request carried a token of this trustee, or of one of its administrators
    * @returns whether one more is recorded
    */
   take(client: string, attested: boolean): boolean {

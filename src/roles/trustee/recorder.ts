@@ -26,7 +26,7 @@ type Parts = Omit<DecisionDetail, "v">;
 export interface DecisionFacts extends Pick<Decision, "realm" | "tee" | "level" | "policyHash"> {
   /** parts that are lists are added to those noted before, all others replace them */
   readonly detail?: Parts;
-  /** the request carried a token of this trustee */
+  /** the request carried a token of this trustee, or of one of its administrators */
   readonly attested?: true;
 }
 
