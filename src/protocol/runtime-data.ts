@@ -102,10 +102,10 @@ const serviceMembers = z.strictObject({ challenge_token: z.string().min(1), nonc
  *
  * @throws CaiError `kbs.evidence-purpose` for any other member set, `kbs.tee-key-invalid`
  */
-export function parseServiceRuntimeData(value: JsonValue | undefined): TeeKey {
+export function parseServiceRuntimeData(value: JsonValue | undefined): { readonly challenge: string; readonly teeKey: TeeKey } {
   const members = serviceMembers.safeParse(value);
   if (!members.success) throw otherPurpose("challenge_token, tee-pubkey and, where given, nonce", value ?? null);
-  return parseTeeKey(members.data["tee-pubkey"]);
+  return { challenge: members.data.challenge_token, teeKey: parseTeeKey(members.data["tee-pubkey"]) };
 }
 
 /** @returns the error for hashed data that was made for another use */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { decodeJwt } from "jose";
 import { z } from "zod";
 import { CaiError, type JsonObject, type JsonValue } from "../system/index.ts";
@@ -102,7 +103,7 @@ export interface TokenExpectation {
  *
  * @returns the attested key: answers are encrypted to it and to nothing else
  * @throws CaiError `kbs.token-expired`, `kbs.token-use`, `kbs.token-issuer`, `kbs.token-policy`, `kbs.token-not-fresh`,
- *   `kbs.version-unsupported`, `kbs.evidence-purpose`, `kbs.tee-key-invalid`, `kbs.token-malformed`
+ *   `kbs.version-unsupported`, `kbs.evidence-purpose`, `kbs.evidence-class`, `kbs.tee-key-invalid`, `kbs.token-malformed`
  */
 export function attestedKeyForRelease(claims: EarClaims, expected: TokenExpectation): TeeKey {
   requireCurrent(claims, expected.now);
@@ -128,12 +129,32 @@ export function attestedKeyForRelease(claims: EarClaims, expected: TokenExpectat
   const fresh = cai.use === "as" ? "challenge" : "nonce";
   if (cai.fresh !== fresh) throw refused("kbs.token-not-fresh", `the token's evidence is bound to no ${fresh}`, fresh, cai.fresh);
   const runtimeData = primary["ear.veraison.annotated-evidence"]["runtime_data_claims"];
-  if (cai.use === "as") return parseServiceRuntimeData(runtimeData);
+  if (cai.use === "as") return serviceKey(claims.submods);
   // Switching a version off ends what was minted under it, too.
   const version = expected.versions.find((name) => name === cai.protocol);
   if (version === undefined)
     throw refused("kbs.version-unsupported", "the token is of another version", expected.versions.join(", "), cai.protocol);
   return parseRcarRuntimeData(runtimeData, version).teeKey;
+}
+
+/**
+ * The key in a token of the attestation service, which appraises whatever pieces of evidence a caller puts together: here they must be of one
+ * run, as the key broker's own are, so that no second machine and no other machine's device stands beside the key (security.md I1, I7).
+ */
+function serviceKey(submods: EarClaims["submods"]): TeeKey {
+  const bound = ({ "ear.veraison.annotated-evidence": evidence }: EarSubmodule) => parseServiceRuntimeData(evidence["runtime_data_claims"]);
+  const { challenge, teeKey } = bound(submods[PRIMARY_SUBMODULE]!);
+  for (const [name, submodule] of Object.entries(submods)) {
+    if (name === PRIMARY_SUBMODULE) continue;
+    if (name.startsWith("cpu")) {
+      throw new CaiError("kbs.evidence-class", "the token is about a second CPU platform", { expected: "devices beside cpu0", got: name });
+    }
+    const device = bound(submodule);
+    if (device.challenge !== challenge || !isDeepStrictEqual(device.teeKey, teeKey)) {
+      throw new CaiError("kbs.evidence-purpose", "a device in the token is bound to another run", { got: name });
+    }
+  }
+  return teeKey;
 }
 
 const CLOCK_LEEWAY = 60;

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { z } from "zod";
 import { DEFAULT_ROLE, KBS_PREFIX } from "../../protocol/index.ts";
-import { CaiError } from "../../system/index.ts";
+import { CaiError, type JsonObject } from "../../system/index.ts";
 import { type AdministratorContent, administratorContent, hasEveryRight, readAdministrator } from "./administrator.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { parseKeySet } from "./key-set.ts";
@@ -51,12 +51,13 @@ function roleRoutes(store: Store): Route[] {
       async handle({ body }) {
         const { name, role } = parseJsonBody(roleBody, body);
         if (name === DEFAULT_ROLE) throw new CaiError("kbs.message-malformed", `/name: the role ${DEFAULT_ROLE} is always every right`);
+        const content = JSON.stringify(role);
         await store.change(["roles", "realms"], ({ roles, realms }) => {
           if (role.realm !== undefined && role.realm !== ROOT_REALM && !realms.has(role.realm)) throw missingRealm(role.realm);
           requireRoom(roles, name);
-          return { roles: { put: [[name, JSON.stringify(role)]] } };
+          return { roles: { put: [[name, content]] } };
         });
-        return {};
+        return { change: { role: name, ...(JSON.parse(content) as JsonObject) } };
       },
     },
     {
@@ -73,7 +74,7 @@ function roleRoutes(store: Store): Route[] {
           if (holder !== undefined) throw new CaiError("admin.role-in-use", `${holder[0]} has the role ${name}`, { got: holder[0] });
           return { roles: { remove: [name] } };
         });
-        return {};
+        return { change: { removed: name } };
       },
     },
   ];
@@ -108,7 +109,7 @@ function administratorRoutes(store: Store): Route[] {
           if (!hasEveryRight(administrator)) requireOneWithEveryRight(others);
           return { administrators: { put: [[name, JSON.stringify(administrator)]] } };
         });
-        return {};
+        return { change: { administrator: name, kind: administrator.kind, roles: administrator.roles ?? "all" } };
       },
     },
     {
@@ -124,7 +125,7 @@ function administratorRoutes(store: Store): Route[] {
           requireOneWithEveryRight(new Map([...administrators].filter(([each]) => each !== name)));
           return { administrators: { remove: [name] } };
         });
-        return {};
+        return { change: { removed: name } };
       },
     },
   ];

@@ -8,7 +8,7 @@ import type { Administrator, AdministratorCheck } from "./administrators.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { TrustedProxies } from "./client-address.ts";
 import type { ClientLimits, Counted } from "./client-limits.ts";
-import { errorAnswer } from "./error-answer.ts";
+import { errorAnswer, isFailure } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import type { Metrics, RouteMeter } from "./metrics.ts";
 import { bearerOf } from "./presented-token.ts";
@@ -140,6 +140,7 @@ async function answer(parts: ApplicationParts, work: Work, exchange: Exchange): 
   let signing = { context: KEYLESS_CONTEXT };
   let reply: Reply;
   let administrator: Administrator | undefined;
+  let write: AdminWrite | undefined;
   let held = 0;
   let leave = () => {};
   const client = parts.proxies.clientOf(connection.client, raw.headers.get("x-forwarded-for"));
@@ -162,20 +163,20 @@ async function answer(parts: ApplicationParts, work: Work, exchange: Exchange): 
       signing = { context: value };
     });
     if (route.right === "local") requireLocal(raw, connection);
-    // Taken before the handler, which may wipe the body.
-    const about = adminDecision(route, call);
     if (isAdminRight(route.right)) {
+      // Taken before the handler, which may wipe the body.
+      const about = adminDecision(route, call);
       const admitted = await admit(parts, { ...route, right: route.right }, call, about, exchange, () => {
         if (limited) parts.limits.failed(client.address);
       });
       ({ administrator } = admitted);
       call = { ...call, ...admitted.scope };
+      if (administrator !== undefined && route.method !== "GET") write = { about: { ...about, realm: call.realm }, administrator };
     }
     reply = await route.handle(call);
-    if (administrator !== undefined && route.method !== "GET") {
-      await recordChange(parts.recorder, { ...about, realm: call.realm }, administrator, reply);
-    }
-  } catch (error) {
+    if (write !== undefined) await recordChange(parts.recorder, write, reply);
+  } catch (thrown) {
+    const error = write !== undefined && isFailure(thrown) ? await recordFailure(parts, write, thrown) : thrown;
     if (error instanceof CaiError && error.id === "kbs.busy") parts.metrics.limited();
     const authorized = administrator !== undefined;
     const answered =
@@ -277,9 +278,7 @@ async function requireScope(
   } catch (error) {
     if (CaiError.from(error).id !== "admin.forbidden") throw error;
     refused();
-    const draft = parts.recorder.begin(about);
-    draft.note({ detail: { administrator: named(administrator) } });
-    throw await draft.deny(error);
+    throw await denyAdministrator(parts.recorder, { about, administrator }, error);
   }
 }
 
@@ -304,10 +303,36 @@ function adminDecision(route: Route, call: Call): DecisionSubject {
   };
 }
 
-async function recordChange(recorder: Recorder, about: DecisionSubject, administrator: Administrator, { change }: Reply): Promise<void> {
+/** What an administrator does, for its record. */
+interface AdminWrite {
+  readonly about: DecisionSubject;
+  readonly administrator: Administrator;
+}
+
+async function recordChange(recorder: Recorder, { about, administrator }: AdminWrite, { change }: Reply): Promise<void> {
   const draft = recorder.begin(about);
   draft.note({ detail: { administrator: named(administrator), ...(change && { change }) } });
   await draft.allow();
+}
+
+/** A change that fails may have been done in part, or wholly but for its record; where that cannot be written down either, the log says so. */
+async function recordFailure({ recorder, logger }: ApplicationParts, write: AdminWrite, thrown: unknown): Promise<unknown> {
+  try {
+    return await denyAdministrator(recorder, write, thrown);
+  } catch {
+    const { subject, request, client } = write.about;
+    const { administrator } = write;
+    const fields = { subject, request, client, administrator: administrator.name, role: administrator.role.name };
+    logger.error("a change that failed has no record", { ...fields, error: CaiError.from(thrown).id });
+    return thrown;
+  }
+}
+
+/** The denial of somebody who is known: no flood of strangers' denials takes its record away. @returns the error to throw */
+async function denyAdministrator(recorder: Recorder, { about, administrator }: AdminWrite, thrown: unknown): Promise<CaiError> {
+  const draft = recorder.begin(about);
+  draft.note({ attested: true, detail: { administrator: named(administrator) } });
+  return draft.deny(thrown);
 }
 
 function callOf(

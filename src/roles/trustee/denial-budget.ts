@@ -16,43 +16,62 @@ interface Rate {
 const CLIENT: Rate = { burst: 120, perSecond: 0.5 };
 /** Of all clients together that showed neither a token of ours nor an administrator's: below 100,000 a day, so that records last. */
 const STRANGERS: Rate = { burst: 1000, perSecond: 1 };
-/** Of those that were attested. */
+/** Of those that were attested, and of administrators. */
 const ATTESTED: Rate = { burst: 2000, perSecond: 5 };
+
+/** Appraisals of one client, and of all: whoever has one good quote may send it again and again, for they open nothing and need no nonce. */
+const CLIENT_APPRAISALS: Rate = { burst: 1000, perSecond: 1 };
+const APPRAISALS: Rate = { burst: 4000, perSecond: 3 };
 
 const MAX_CLIENTS = 4096;
 
 /**
- * How many denials get a record of their own: what strangers can make a trustee write is bounded, by client and in all, so that no flood pushes
- * the records of releases out (security.md I40). What is allowed is never counted here.
+ * How many denials get a record of their own, and how many appraisals: what strangers can make a trustee write is bounded, by client and in all, so
+ * that no flood pushes the records of releases out (security.md I40). What else is allowed is never counted here.
  */
 export class DenialBudget {
   readonly #clock: () => number;
   readonly #clients = new Map<string, Supply>();
+  readonly #appraisers = new Map<string, Supply>();
   readonly #strangers: Supply;
   readonly #attested: Supply;
+  readonly #appraisals: Supply;
 
   /** @param clock  milliseconds, never going back */
   constructor(clock: () => number) {
     this.#clock = clock;
     this.#strangers = { left: STRANGERS.burst, at: clock() };
     this.#attested = { left: ATTESTED.burst, at: clock() };
+    this.#appraisals = { left: APPRAISALS.burst, at: clock() };
   }
 
   /**
    * @param client    the address of whoever connected
-   * @param attested  whether the request carried a token of this trustee
+   * @param attested  whether the request carried a token of this trustee, or of one of its administrators
    * @returns whether one more is recorded
    */
   take(client: string, attested: boolean): boolean {
     const now = this.#clock();
     if (attested) return draw(this.#attested, ATTESTED, now);
-    const key = networkOf(client);
-    const own = this.#clients.get(key) ?? { left: CLIENT.burst, at: now };
-    this.#clients.delete(key);
-    this.#clients.set(key, own);
-    if (this.#clients.size > MAX_CLIENTS) this.#clients.delete(this.#clients.keys().next().value!);
-    return draw(own, CLIENT, now) && draw(this.#strangers, STRANGERS, now);
+    return draw(supplyOf(this.#clients, client, CLIENT, now), CLIENT, now) && draw(this.#strangers, STRANGERS, now);
   }
+
+  /** @returns whether one more appraisal of a client, which was allowed, is recorded */
+  takeAppraisal(client: string): boolean {
+    const now = this.#clock();
+    const own = supplyOf(this.#appraisers, client, CLIENT_APPRAISALS, now);
+    return draw(own, CLIENT_APPRAISALS, now) && draw(this.#appraisals, APPRAISALS, now);
+  }
+}
+
+/** @returns the supply of a client; of those that were heard of longest ago, none is remembered */
+function supplyOf(clients: Map<string, Supply>, client: string, { burst }: Rate, now: number): Supply {
+  const key = networkOf(client);
+  const own = clients.get(key) ?? { left: burst, at: now };
+  clients.delete(key);
+  clients.set(key, own);
+  if (clients.size > MAX_CLIENTS) clients.delete(clients.keys().next().value!);
+  return own;
 }
 
 function draw(supply: Supply, { burst, perSecond }: Rate, now: number): boolean {

@@ -40,7 +40,7 @@ export function denialRoutes(denials: Denials): Route[] {
         await denials.add(realm, { ...denial, ...(reason !== undefined && { reason }) }, (rows) => {
           if (rows >= MAX_DENIALS) throw new CaiError("kbs.request-too-large", `a realm has at most ${MAX_DENIALS} deny rows`);
         });
-        return {};
+        return { change: { denied: `${denial.kind}/${denial.value}` } };
       },
     },
     {
@@ -56,7 +56,7 @@ export function denialRoutes(denials: Denials): Route[] {
         if (more.length > 0 || !name.success || !(await denials.remove(realm, name.data))) {
           throw new CaiError("kbs.denial-missing", "there is no such deny row");
         }
-        return {};
+        return { change: { removed: `${name.data.kind}/${name.data.value}` } };
       },
     },
   ];

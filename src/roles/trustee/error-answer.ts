@@ -34,6 +34,11 @@ export interface ErrorSurroundings {
   readonly authorized: boolean;
 }
 
+/** @returns whether it is the trustee itself that failed, and no fault of the request */
+export function isFailure(thrown: unknown): boolean {
+  return /^(store|tee|trustee|internal)\./.test(CaiError.from(thrown).id);
+}
+
 /**
  * Turns an error into an answer. A guest is told an id and the public id of the decision, never what was expected; an administrator,
  * whose token was accepted, is told the message (security.md I27).
@@ -44,8 +49,7 @@ export function errorAnswer(thrown: unknown, { place, family, path, authorized }
     logger.error("request failed", { error: error.id, reason: error.message });
   const decision = decisionIdOf(error);
   const told = authorized || (place === "auth" && TOLD_AT_AUTH.has(error.id));
-  // A failure of the trustee itself is no fault of the request.
-  const failed = /^(store|tee|trustee|internal)\./.test(error.id);
+  const failed = isFailure(error);
   const reason = told && !failed ? error.message : HINTS[error.id];
   const answer = encodeErrorAnswer(error.id, failed && place !== "auth" && place !== "attest" ? "resource" : place, {
     family,

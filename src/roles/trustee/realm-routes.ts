@@ -1,6 +1,6 @@
 import { templates } from "../../policy/index.ts";
 import { KBS_PREFIX, parseResourcePath } from "../../protocol/index.ts";
-import { CaiError } from "../../system/index.ts";
+import { CaiError, type JsonObject } from "../../system/index.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { POLICY_IN_FORCE } from "./policy-ids.ts";
 import { missingRealm, type Realms, readRealm, realmContent, realmName } from "./realm.ts";
@@ -40,9 +40,11 @@ export function realmRoutes(store: Store, realms: Realms): Route[] {
       path,
       bodyLimit: SMALL_BODY,
       async handle({ body }) {
-        const { realm, ...content } = parseJsonBody(realmBody, body);
-        const created = await declare(store, realm, JSON.stringify(content));
-        return { body: JSON.stringify({ realm, created, resources: (await resourcesIn(store, realms, realm)).length }) };
+        const { realm, ...said } = parseJsonBody(realmBody, body);
+        const content = JSON.stringify(said);
+        const created = await declare(store, realm, content);
+        const answer = JSON.stringify({ realm, created, resources: (await resourcesIn(store, realms, realm)).length });
+        return { body: answer, change: { declared: realm, created, ...(JSON.parse(content) as JsonObject) } };
       },
     },
     {
@@ -56,7 +58,7 @@ export function realmRoutes(store: Store, realms: Realms): Route[] {
         const realm = readRealm(restOf(called, one));
         if (realm === ROOT_REALM) throw missingRealm(realm);
         await remove(store, realms, realm);
-        return {};
+        return { change: { removed: realm } };
       },
     },
   ];

@@ -26,12 +26,12 @@ type Parts = Omit<DecisionDetail, "v">;
 export interface DecisionFacts extends Pick<Decision, "realm" | "tee" | "level" | "policyHash"> {
   /** parts that are lists are added to those noted before, all others replace them */
   readonly detail?: Parts;
-  /** the request carried a token of this trustee */
+  /** the request carried a token of this trustee, or of one of its administrators */
   readonly attested?: true;
 }
 
 const MAX_REASON = 1024;
-/** How long denials that have no record of their own are counted together, milliseconds. */
+/** How long what has no record of its own is counted together, milliseconds. */
 const SUPPRESSION_WINDOW = 60_000;
 const MAX_SUPPRESSED_IDS = 64;
 /** Attestations whose client is remembered, so that a release names it without looking for that record. */
@@ -47,6 +47,11 @@ interface Suppression {
   readonly counts: Map<string, number>;
 }
 
+/** Appraisals that are counted and not recorded one by one. */
+interface CountedAppraisals extends Pick<Suppression, "began" | "marker"> {
+  count: number;
+}
+
 /** One decision before its outcome is known. */
 export interface DecisionDraft {
   note(facts: DecisionFacts): void;
@@ -56,7 +61,7 @@ export interface DecisionDraft {
   deny(cause: unknown): Promise<CaiError>;
 }
 
-/** Writes down every decision: one row in the store, one line in the log. */
+/** Writes down every decision: one row in the store, one line in the log; of floods, how many there were. */
 export class Recorder {
   readonly #store: Store;
   readonly #logger: Logger;
@@ -65,6 +70,7 @@ export class Recorder {
   readonly #budget: DenialBudget;
   readonly #clients = new Map<string, string>();
   #suppression: Suppression | undefined;
+  #appraisals: CountedAppraisals | undefined;
 
   /**
    * @param switches  what widens the defaults; stands in every record of an attestation or release (security.md §6)
@@ -96,6 +102,7 @@ export class Recorder {
         if (detail !== undefined) parts = joined(parts, detail);
       },
       allow: async () => {
+        if (subject.kind === "appraise" && !this.#budget.takeAppraisal(subject.client)) return this.#countAppraisal(subject.time);
         const id = await this.record({ ...decision(), outcome: "allowed" }, undefined, request);
         if (subject.kind === "attest") this.#remember(id, subject.client);
         return id;
@@ -141,19 +148,52 @@ export class Recorder {
   }
 
   /**
-   * Writes down how many denials were counted, once their time is over; to be called again and again.
+   * Writes down how many denials and appraisals were counted, once their time is over; to be called again and again.
    *
    * @param now   seconds since 1970
    * @param last  the trustee ends, so that nothing is counted any more
    */
   async settle(now: number, last = false): Promise<void> {
+    await this.#settleDenials(now, last);
+    await this.#settleAppraisals(now, last);
+  }
+
+  #isOver(counted: { readonly began: number } | undefined, last: boolean): boolean {
+    return counted !== undefined && (last || this.#clock() - counted.began >= SUPPRESSION_WINDOW);
+  }
+
+  async #settleDenials(now: number, last: boolean): Promise<void> {
     const suppression = this.#suppression;
-    if (suppression === undefined || (!last && this.#clock() - suppression.began < SUPPRESSION_WINDOW)) return;
+    if (suppression === undefined || !this.#isOver(suppression, last)) return;
     this.#suppression = undefined;
     const total = [...suppression.counts.values()].reduce((sum, count) => sum + count, 0);
     const detail = boundDetail({ v: 1, suppressed: Object.fromEntries(suppression.counts) });
     const subject = `${total} denials that have no record of their own, counted since decision ${await suppression.marker}`;
     await this.record({ time: now, kind: "admin", outcome: "denied", error: "trustee.denials-counted", subject, detail });
+  }
+
+  async #settleAppraisals(now: number, last: boolean): Promise<void> {
+    const counted = this.#appraisals;
+    if (counted === undefined || !this.#isOver(counted, last)) return;
+    this.#appraisals = undefined;
+    const subject = `${counted.count} appraisals that have no record of their own, counted since decision ${await counted.marker}`;
+    await this.record({ time: now, kind: "appraise", outcome: "allowed", subject, detail: boundDetail({ v: 1 }) });
+  }
+
+  #countAppraisal(time: number): Promise<string> {
+    this.#appraisals ??= { began: this.#clock(), marker: this.#markAppraisals(time), count: 0 };
+    this.#appraisals.count++;
+    return this.#appraisals.marker;
+  }
+
+  async #markAppraisals(time: number): Promise<string> {
+    const subject = "too many appraisals: from here on they are counted, and have no record of their own";
+    try {
+      return await this.record({ time, kind: "appraise", outcome: "allowed", subject, detail: boundDetail({ v: 1 }) });
+    } catch (error) {
+      this.#appraisals = undefined;
+      throw error;
+    }
   }
 
   #count({ time, kind, error }: Pick<Decision, "time" | "kind"> & { readonly error: CaiError["id"] }): Promise<string> {

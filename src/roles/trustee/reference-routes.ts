@@ -201,13 +201,23 @@ async function put(store: Store, realm: string, values: readonly ReferenceValue[
   });
 }
 
-/** Names may hold any character, so they come percent-encoded. */
+/**
+ * Names may hold any character but control characters, so they come percent-encoded. One with a control character is none: in the store such a
+ * character stands between a realm and a name of its own (security.md I21).
+ */
 function nameOf(path: string, pattern: string): string {
+  const name = decodedName(restOf(path, pattern));
+  if (name === undefined || /\p{Cc}/u.test(name)) {
+    throw new CaiError("kbs.reference-invalid", "the name in the path is not percent-encoded UTF-8 without control characters");
+  }
+  return name;
+}
+
+function decodedName(text: string): string | undefined {
   try {
-    return decodeURIComponent(restOf(path, pattern));
-  } catch (error) {
-    if (error instanceof CaiError) throw error;
-    throw new CaiError("kbs.reference-invalid", "the name in the path is not percent-encoded UTF-8");
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
   }
 }
 

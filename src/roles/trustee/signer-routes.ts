@@ -36,7 +36,8 @@ export function signerRoutes(signers: TokenSigners): Route[] {
       bodyLimit: SMALL_BODY,
       async handle({ body, now }) {
         const { alg, from = now, alone } = parseJsonBody(rotation, body);
-        return { body: JSON.stringify({ kid: await signers.rotate({ alg, from, alone, now }) }) };
+        const kid = await signers.rotate({ alg, from, alone, now });
+        return { body: JSON.stringify({ kid }), change: { signer: kid, alg, from, alone } };
       },
     },
   ];

@@ -1,10 +1,13 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { type ApplicationParts, createApplication } from "../../../src/roles/trustee/application.ts";
 import { TrustedProxies } from "../../../src/roles/trustee/client-address.ts";
 import { ClientLimits } from "../../../src/roles/trustee/client-limits.ts";
 import { Metrics } from "../../../src/roles/trustee/metrics.ts";
+import { Recorder } from "../../../src/roles/trustee/recorder.ts";
+import { Role } from "../../../src/roles/trustee/role.ts";
 import type { Route } from "../../../src/roles/trustee/route.ts";
-import { createLogger } from "../../../src/system/index.ts";
+import type { Decision, Store } from "../../../src/roles/trustee/store/index.ts";
+import { CaiError, createLogger } from "../../../src/system/index.ts";
 
 const ECHO: Route = {
   method: "POST",
@@ -40,4 +43,65 @@ test("bodies that never end keep out nobody: for one more request the oldest of 
     slow.push(Promise.resolve(application.fetch(endless(), CLIENT)));
   }
   expect(await Promise.race([...slow.slice(2), Promise.resolve("all waiting")])).toBe("all waiting");
+});
+
+describe("an administrator's write that fails half-way (I23)", () => {
+  const half: Route = {
+    ...ECHO,
+    path: "/half",
+    right: "key.write",
+    place: "admin",
+    async handle() {
+      throw new CaiError("store.unavailable", "the database went away");
+    },
+  };
+  const world = (isAway: boolean) => {
+    const records: Decision[] = [];
+    const log: string[] = [];
+    const logger = createLogger("info", true, (line) => log.push(line));
+    const store = {
+      decisions: {
+        async append(decision: Decision) {
+          if (isAway) throw new CaiError("store.unavailable", "the database is away");
+          records.push(decision);
+          return { number: records.length, id: `id${records.length}` };
+        },
+      },
+    } as unknown as Store;
+    const parts = {
+      logger,
+      clock: () => 0,
+      proxies: new TrustedProxies([]),
+      limits: new ClientLimits({ auth: 1e6, attest: 1e6, resource: 1e6, "admin-failure": 1e6 }, 1e6),
+      metrics: new Metrics([]),
+      recorder: new Recorder(store, logger),
+      administrators: { require: async () => ({ name: "me", role: new Role("every", { rights: "all" }) }) },
+      family: "openanolis",
+    } as unknown as ApplicationParts;
+    const application = createApplication(parts, [half]);
+    const send = () => application.fetch(new Request("http://localhost/half", { method: "POST", body: "x" }), CLIENT);
+    return { records, log, send, recorder: parts.recorder };
+  };
+
+  test("is recorded with who asked for it, also in a flood of strangers' denials", async () => {
+    const { records, send, recorder } = world(false);
+    const stranger = new CaiError("admin.unauthenticated", "no token");
+    for (let i = 0; i < 500; i++) await recorder.deny(stranger, { time: 0, kind: "admin", client: CLIENT.client });
+    expect((await send()).status).toBe(503);
+    expect(records.at(-1)).toMatchObject({
+      kind: "admin",
+      outcome: "denied",
+      error: "store.unavailable",
+      subject: "POST /half",
+      detail: { administrator: { name: "me", role: "every" } },
+    });
+  });
+
+  test("is in the log where it cannot be recorded", async () => {
+    const { log, send } = world(true);
+    expect((await send()).status).toBe(503);
+    expect(log.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ message: "a change that failed has no record", subject: "POST /half", administrator: "me" }),
+    );
+  });
 });

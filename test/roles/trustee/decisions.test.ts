@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
@@ -181,6 +182,32 @@ describe("what a refused machine is told", () => {
 });
 
 describe("an administrator's change", () => {
+  test("of who may do what, of realms, deny rows and signers says what was changed, not only that something was", async () => {
+    const key = generateKeyPairSync("ed25519").publicKey.export({ format: "pem", type: "spki" });
+    const content = { realm: "noted", rights: ["resource.read"] };
+    const calls: [method: string, path: string, body: object | undefined, change: object][] = [
+      ["POST", "cai/realms", { realm: "noted", description: "d" }, { declared: "noted", created: true, description: "d" }],
+      ["POST", "cai/roles", { name: "some", role: content }, { role: "some", ...content }],
+      [
+        "POST",
+        "cai/administrators",
+        { name: "one", administrator: { kind: "key", public_key: key, roles: ["some"] } },
+        { administrator: "one", kind: "key", roles: ["some"] },
+      ],
+      ["DELETE", "cai/administrators/one", undefined, { removed: "one" }],
+      ["DELETE", "cai/roles/some", undefined, { removed: "some" }],
+      ["POST", "cai/denials?realm=noted", { kind: "ppid", value: "AB" }, { denied: "ppid/ab" }],
+      ["DELETE", "cai/denials/ppid/ab?realm=noted", undefined, { removed: "ppid/ab" }],
+      ["DELETE", "cai/realms/noted", undefined, { removed: "noted" }],
+      ["POST", "cai/signers", { from: START + 86_400 }, { alg: "ES256", from: START + 86_400, alone: false }],
+    ];
+    for (const [method, path, body, change] of calls) {
+      await expectOk(admin(world, method, path, body && JSON.stringify(body)));
+      const { detail } = (await show((await latest("admin")).number)).decision;
+      expect([path, detail?.change]).toEqual([path, expect.objectContaining(change)]);
+    }
+  });
+
   test("of a policy is recorded with the digests before and after", async () => {
     await setPolicy("package policy\ndefault allow := false\n");
     const first = await latest("admin");

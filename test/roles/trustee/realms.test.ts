@@ -6,6 +6,7 @@ import { type MintedClaims, signToken } from "../../../src/roles/trustee/attesta
 import { loadTrusteeKeys } from "../../../src/roles/trustee/identity.ts";
 import { Realms, readRealm } from "../../../src/roles/trustee/realm.ts";
 import type { Store } from "../../../src/roles/trustee/store/index.ts";
+import type { SigningTokenSigner } from "../../../src/roles/trustee/token-signers.ts";
 import type { JsonObject } from "../../../src/system/index.ts";
 import {
   admin,
@@ -197,6 +198,7 @@ describe("the realm of a path", () => {
 
 describe("a token of the attestation service (I6, I19)", () => {
   let world: KbsWorld;
+  let signer: SigningTokenSigner;
   let mint: (
     cai: Partial<MintedClaims["cai"]>,
     runtimeData?: (key: JsonObject) => JsonObject,
@@ -217,7 +219,7 @@ describe("a token of the attestation service (I6, I19)", () => {
     const opened = await openData(world.dataDir);
     const keys = await loadTrusteeKeys(opened);
     const hashes = new Map((await opened.policies.list("", "attestation")).map(({ id, text }) => [id, hash(text)]));
-    const signer = await keys.tokens.signing("ES256", START);
+    signer = await keys.tokens.signing("ES256", START);
     await opened.close();
     mint = async (cai, runtimeData = (key) => ({ challenge_token: "jwt", "tee-pubkey": key }), policyId = "strict") => {
       const guest = new Guest(world);
@@ -284,6 +286,28 @@ describe("a token of the attestation service (I6, I19)", () => {
     await expectOk(post(world, "cai/denials?realm=open", { kind: "measurement", value: mrTd }));
     expect(await get([guest, token], "resource/open/k/one")).toBe("403 policy.platform-denied");
     await expectOk(admin(world, "DELETE", `cai/denials/measurement/${mrTd}?realm=open`));
+  });
+
+  test("opens nothing where another machine, or a device of another run, stands beside the key (I1, I7)", async () => {
+    const [guest, token] = await mint({});
+    const other = new Guest(world).teeKey as unknown as JsonObject;
+    const claims = claimsOf(token) as unknown as MintedClaims;
+    const cpu0 = claims.submods["cpu0"]!;
+    const own = cpu0["ear.veraison.annotated-evidence"]["runtime_data_claims"] as JsonObject;
+    const beside = async (name: string, runtimeData: JsonObject) => {
+      const added = {
+        ...cpu0,
+        "ear.veraison.annotated-evidence": { ...cpu0["ear.veraison.annotated-evidence"], runtime_data_claims: runtimeData },
+      };
+      const facts = { ...claims.cai.facts, [name]: claims.cai.facts["cpu0"]! };
+      const signed = signToken(signer, { ...claims, submods: { cpu0, [name]: added }, cai: { ...claims.cai, facts } });
+      return get([guest, signed], "resource/open/k/one");
+    };
+    expect(await beside("gpu0", own)).toBe("secret of open/k/one");
+    expect(await beside("cpu1", own)).toMatch(/ kbs\.evidence-class$/);
+    expect(await beside("gpu0", { ...own, "tee-pubkey": other })).toMatch(/ kbs\.evidence-purpose$/);
+    expect(await beside("gpu0", { ...own, challenge_token: "another" })).toMatch(/ kbs\.evidence-purpose$/);
+    expect(await beside("gpu0", { challenge_token: "jwt" })).toMatch(/ kbs\.evidence-purpose$/);
   });
 
   test("of RCAR opens the realm's resources as before", async () => {

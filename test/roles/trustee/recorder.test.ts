@@ -141,3 +141,39 @@ describe("a flood of denials (I40)", () => {
     expect([id, records.at(-1)?.error]).toEqual(["id121", "trustee.denials-counted"]);
   });
 });
+
+describe("a flood of appraisals, for which one quote is enough (I40)", () => {
+  const appraisal = { ...subject, kind: "appraise" } as const;
+  const appraise = async (recorder: Recorder, count: number, client = "192.0.2.1") => {
+    for (let i = 0; i < count; i++) await recorder.begin({ ...appraisal, client }).allow();
+  };
+
+  test("is recorded one by one up to a bound, then counted, so that it pushes no release out of the log", async () => {
+    const { recorder, records, clock } = world();
+    await appraise(recorder, 20_000);
+    expect(records.length).toBe(1001);
+    expect(records.at(-1)).toMatchObject({ kind: "appraise", outcome: "allowed", subject: expect.stringContaining("too many appraisals") });
+    for (let i = 0; i < 20; i++) await appraise(recorder, 1001, `192.0.2.${i + 2}`);
+    expect(records.length).toBe(4001);
+    await recorder.begin({ ...subject, kind: "release" }).allow();
+    expect(records.length).toBe(4002);
+    clock.now += 60_000;
+    await recorder.settle(62);
+    expect(records.at(-1)).toMatchObject({
+      kind: "appraise",
+      subject: "36020 appraisals that have no record of their own, counted since decision id1001",
+    });
+    await appraise(recorder, 1, "192.0.2.200");
+    expect(records.at(-1)).toMatchObject({ client: "192.0.2.200" });
+  });
+
+  test("begins to be counted again where the store was away at first", async () => {
+    const { recorder, records, state } = world();
+    await appraise(recorder, 1000);
+    state.fails = true;
+    expect(await recorder.begin(appraisal).allow().catch(CaiError.from)).toMatchObject({ id: "store.unreadable" });
+    state.fails = false;
+    await appraise(recorder, 2);
+    expect(records.length).toBe(1001);
+  });
+});

@@ -415,3 +415,14 @@ describe("the rows of administrators and roles", () => {
     expect(roles[0]).toEqual({ name: "admin", rights: "all" });
   });
 });
+
+test("a role of the root realm removes no reference value of another realm by a name that spells its place in the store (I21)", async () => {
+  await expectOk(post("cai/roles", { name: "root-only", role: { realm: "", rights: "all" } }));
+  const root = await holder("root-key", ["root-only"]);
+  await expectOk(post("cai/references?realm=teamB", { references: [{ name: "kept", value: ["a"] }] }));
+  for (const path of ["cai/references/teamB%1Fkept", "rvps/delete/teamB%1Fkept"]) {
+    expect(await refusal(admin(root, "DELETE", path))).toMatch(/ kbs\.reference-invalid$/);
+  }
+  expect(await (await expectOk(admin(world, "GET", "reference-value/kept?realm=teamB"))).json()).toEqual(["a"]);
+  await expectOk(admin(world, "DELETE", "cai/references/kept?realm=teamB"));
+});

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { type AssuranceLevel, assurance, type FloorHit, type Freshness, policyHash } from "../../../policy/index.ts";
 import { type CaiTokenMember, EAR_PROFILE, type PeerFamily, PRIMARY_SUBMODULE } from "../../../protocol/index.ts";
 import { CaiError, type ErrorId, type JsonObject, version } from "../../../system/index.ts";
@@ -148,6 +149,7 @@ async function mintSimple(
   { evidence, fresh, binding }: Appraised,
   { policies, references, floor, draft, now }: Grading & { readonly policies: readonly HashedPolicy[] },
 ): Promise<string> {
+  requireOneOfEach(evidence);
   const [hit] = evidence.flatMap(floor);
   if (hit !== undefined) throw new CaiError(hit.id, hit.message);
   const level = assurance(annotatedEvidence(evidence[0]!), references);
@@ -162,6 +164,23 @@ async function mintSimple(
     cai: ownMember(parts, { fresh, binding, hash, level }),
     now,
   });
+}
+
+/**
+ * A simple token carries the first piece's runtime data and one map of claims, named by platform: a second machine in it would lend its claims to
+ * the key of the first, and a second device would hide those of the first (security.md I1, I7).
+ */
+function requireOneOfEach(evidence: readonly VerifiedEvidence[]): void {
+  const seen = new Set<string>();
+  for (const [i, { claims }] of evidence.entries()) {
+    const isSecondMachine = claims.class === "cpu" && i > 0;
+    if (!isSecondMachine && !seen.has(claims.tee)) {
+      seen.add(claims.tee);
+      continue;
+    }
+    const message = isSecondMachine ? "the evidence of a CPU platform comes first, and there is one" : "a platform comes twice";
+    throw inField(new CaiError("kbs.evidence-class", message, { got: claims.tee }), `verification_requests[${i}].tee`);
+  }
 }
 
 /** What `cai` says about a token of the attestation service: above all, that it is for relying parties and opens nothing (security.md §3.6). */
@@ -225,8 +244,11 @@ function requireBoundDevices(pieces: AttestationRequest["pieces"], evidence: rea
   }
 }
 
+/** Whatever both are bound to, a key for instance, must be the same for both. */
 function sameRun({ structured: device }: PieceOfEvidence, { structured: cpu }: PieceOfEvidence): boolean {
-  return ["challenge_token", "nonce"].some((name) => typeof device?.[name] === "string" && device[name] === cpu?.[name]);
+  if (device === undefined || cpu === undefined) return false;
+  const differs = Object.keys(device).some((name) => Object.hasOwn(cpu, name) && !isDeepStrictEqual(device[name], cpu[name]));
+  return !differs && ["challenge_token", "nonce"].some((name) => typeof device[name] === "string" && Object.hasOwn(cpu, name));
 }
 
 /** @returns the policies of all ids, for any class. @throws CaiError `as.policy-unknown` */

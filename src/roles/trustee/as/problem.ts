@@ -102,6 +102,7 @@ const BY_ID: Partial<Record<ErrorId, ProblemName>> = {
   "kbs.hash-unsupported": "argument",
   "kbs.init-data-invalid": "argument",
   "kbs.policy-id-invalid": "argument",
+  "kbs.evidence-class": "argument",
   "crypto.json-not-canonical": "argument",
   "as.report-data-length": "argument",
   "as.argument-invalid": "argument",

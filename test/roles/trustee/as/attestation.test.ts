@@ -276,6 +276,8 @@ describe("a device (I7)", () => {
       sample(new Uint8Array(48), "sampledevice", { runtime_data: { raw: b64u(new Uint8Array(48)) } }),
       sample(hashed(structured("m")), "sampledevice", { runtime_data: { structured: structured("m") } }),
       sample(hashed({}), "sampledevice", { runtime_data: { structured: {} } }),
+      // The same nonce, and another machine's key.
+      sample(hashed({ nonce: "n", "tee-pubkey": 1 }), "sampledevice", { runtime_data: { structured: { nonce: "n", "tee-pubkey": 1 } } }),
     ]) {
       expect(await problemOf(attest([cpu, device]))).toBe("422 AS.EVIDENCE.BINDING_MISMATCH as.device-unbound");
     }

@@ -81,6 +81,21 @@ describe("a simple token (trustee.md §5.3)", () => {
     expect(await problemOf(attest([tdxRequest({ a: 1 }, {}, { tdAttributes })], ["one"]))).toBe("500 AS.INTERNAL.ERROR policy.debug");
   });
 
+  test("is about one machine, which comes first: another one's claims vouch for no key (I1, I7)", async () => {
+    const evil = (structured: JsonObject) => tdxRequest(structured, {}, { mrTd: new Uint8Array(48).fill(0xee) });
+    const good = (structured: JsonObject) => tdxRequest(structured);
+    const refused = "400 AS.REQUEST.INVALID_ARGUMENT kbs.evidence-class";
+    for (const shared of [{}, { nonce: "n" }] as JsonObject[]) {
+      const [mine, theirs] = [
+        { ...shared, "pubkey-hash": "mine" },
+        { ...shared, "pubkey-hash": "theirs" },
+      ];
+      expect(await problemOf(attest([evil(mine)], ["two"]))).toBe("500 AS.INTERNAL.ERROR policy.denied");
+      expect(await problemOf(attest([evil(mine), good(theirs)], ["two"]))).toBe(refused);
+      expect(await problemOf(attest([good(theirs), evil(mine)], ["two"]))).toBe(refused);
+    }
+  });
+
   test("opens no resource: the key broker goes on with EAR, and takes no other (I19)", async () => {
     const guest = new Guest(world);
     const token = await (await attest([tdxRequest({ nonce: "n", "tee-pubkey": guest.teeKey as unknown as JsonObject })], ["one"])).text();
