@@ -119,6 +119,10 @@ function requireStorable(key: string, content: string): void {
   if (key.includes("\0") || content.includes("\0")) {
     throw new CaiError("kbs.message-malformed", "a text to be stored holds the character U+0000");
   }
+  // Databases keep half of a pair as another character: two keys would become one, and the order in which the head has them another.
+  if (!key.isWellFormed() || !content.isWellFormed()) {
+    throw new CaiError("kbs.message-malformed", "a text to be stored is no well-formed Unicode");
+  }
   if (Buffer.byteLength(key) > MAX_KEY) {
     throw new CaiError("kbs.message-malformed", "a name to be stored is too long", { expected: `at most ${MAX_KEY} bytes` });
   }
