@@ -96,7 +96,7 @@ export async function openCore(driver: Driver, keys: StoreKeys, servingFrom?: nu
       return decisions.lastTime;
     },
     async ping() {
-      await driver.all("SELECT 1 AS one");
+      await driver.ping();
       await ledger.check();
     },
     async prune(now, spentUntil) {
