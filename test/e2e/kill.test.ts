@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { templates } from "../../src/policy/index.ts";
 import { makeAdminToken } from "../../src/protocol/index.ts";
@@ -8,7 +8,7 @@ import { masterKeyPath, openStore, parseStorePlace, readMasterKey, type Store } 
 import { SimulatedPlatform } from "../../src/tee/tdx/index.ts";
 import { hasPostgres, postgres } from "../postgres-server.ts";
 import { b64url, Guest, type Opened, references } from "../roles/trustee/kbs-world.ts";
-import { caiJson, removeScratch, type Started, scratch, start, stopAll } from "./cai.ts";
+import { CAI, caiJson, removeScratch, type Started, scratch, start, stopAll } from "./cai.ts";
 
 const now = () => Math.floor(Date.now() / 1000);
 const platform = SimulatedPlatform.create({ seed: new Uint8Array(32).fill(9), now: now() });
@@ -165,6 +165,16 @@ describe("a trustee that is killed while it writes", () => {
     expect((await store.resources.list()).length).toBeGreaterThanOrEqual(total);
     await store.close();
   }, 120_000);
+});
+
+test("an init that found no room for the master key leaves no part of one, and can be done again", async () => {
+  const folder = scratch();
+  const data = join(folder, "trustee");
+  const { exitCode, stderr } = Bun.spawnSync(["prlimit", "--fsize=0", CAI, "trustee", "init", "--data", data, "--json"]);
+  expect([exitCode, JSON.parse(stderr.toString()).error.id]).toEqual([2, "trustee.data-unusable"]);
+  expect(readdirSync(folder)).toEqual(["trustee"]);
+  expect(await caiJson(["trustee", "init", "--data", data])).toMatchObject({ created: true });
+  removeScratch(folder);
 });
 
 /** Passes each request on to the next replica; one that takes no connection is left out. */

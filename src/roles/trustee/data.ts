@@ -64,12 +64,12 @@ interface Opening {
  */
 export async function openData(place: DataPlace, { servingFrom, settle, made }: Opening = {}): Promise<{ store: Store; keys: StoreKeys }> {
   const form = masterKeyForm(place);
-  const candidates = made === undefined ? await openMasterKeys(form, place.keySurroundings ?? {}) : [made];
+  const candidates = made === undefined ? await openMasterKeys(form, place.keySurroundings ?? {}) : [{ keys: made, waits: false }];
   let refused: unknown;
-  for (const [i, keys] of candidates.entries()) {
+  for (const { keys, waits } of candidates) {
     try {
       const store = await openStore(storePlace(place), keys, servingFrom);
-      if (i > 0 && settle) settleMasterKey(form);
+      if (waits && settle) settleMasterKey(form);
       return { store, keys };
     } catch (error) {
       // Another key than the store's looks like a store that somebody wrote to.

@@ -17,7 +17,7 @@ export interface ReadinessReport {
 }
 
 export interface ReadinessParts {
-  readonly store: Pick<Store, "revision" | "lastTime" | "collateral">;
+  readonly store: Pick<Store, "ping" | "lastTime" | "collateral">;
   readonly clock: () => number;
   /** how much of the collateral that is kept has expired */
   readonly collateral: () => Promise<{ readonly expired: number }>;
@@ -70,7 +70,7 @@ export class Readiness {
       STORE_TIMEOUT_MS,
     );
     try {
-      await Promise.race([store.revision().then(() => checkClock(store, clock())), timeout.promise]);
+      await Promise.race([store.ping().then(() => checkClock(store, clock())), timeout.promise]);
       answered?.((performance.now() - start) / 1000);
     } finally {
       clearTimeout(timer);

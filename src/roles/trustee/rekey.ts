@@ -1,3 +1,4 @@
+import { timingSafeEqual } from "node:crypto";
 import { chmodSync, constants, copyFileSync, rmSync } from "node:fs";
 import { CaiError } from "../../system/index.ts";
 import { type DataPlace, masterKeyForm, withData } from "./data.ts";
@@ -34,10 +35,13 @@ export async function rekeyTrustee(request: RekeyRequest): Promise<{ masterKey: 
       expected: "--new-master-key with another credential, a file or a passphrase",
     });
   }
-  return withData(request, async (store) => {
+  return withData(request, async (store, keys) => {
     if (keepOld !== undefined) keepOldKey(used, keepOld);
     discardNextKey(used);
     const made = await makeNextKey(next, used, keySurroundings);
+    // The same file by another name, above all: it would be removed as the old one, and the only key with it.
+    if (timingSafeEqual(made.keys.mac, keys.mac))
+      throw new CaiError("cli.usage", "the new master key is the one that the store is sealed with");
     await store.rekey(made.keys);
     if (made.waits) settleMasterKey(next);
     const removed = used.kind === "file" && !sameForm(used, next) ? used.path : undefined;

@@ -2,7 +2,7 @@
  * Platforms of class cpu, by their names in both upstream families (trustee.md §1.3). Evidence of this class is primary or nothing: as
  * additional evidence it could bring a second key into one run (security.md I1).
  */
-const CPU_PLATFORMS: ReadonlySet<string> = new Set([
+export const CPU_PLATFORMS: ReadonlySet<string> = new Set([
   "az-snp-vtpm",
   "az-tdx-vtpm",
   "azsnpvtpm",

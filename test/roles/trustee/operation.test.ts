@@ -25,7 +25,7 @@ describe("health", () => {
 
   test("is bad while the clock is behind, and says so without a time (I15, I27)", async () => {
     const readiness = new Readiness({
-      store: { revision: async () => 0, lastTime: async () => START, collateral: { newestIssue: async () => 0 } } as never,
+      store: { ping: async () => {}, lastTime: async () => START, collateral: { newestIssue: async () => 0 } } as never,
       clock: () => START - 301,
       collateral: async () => ({ expired: 0 }),
     });
@@ -38,14 +38,14 @@ describe("health", () => {
 
   test("is bad while the store does not answer, warns of collateral that has expired, and ends with the trustee", async () => {
     const store = {
-      revision: () => Promise.reject(new CaiError("store.unavailable", "10.0.0.1 refused the connection")),
+      ping: () => Promise.reject(new CaiError("store.unavailable", "10.0.0.1 refused the connection")),
       lastTime: async () => 0,
       collateral: { newestIssue: async () => 0 },
     };
     const parts = { store: store as never, clock: () => START, collateral: async () => ({ expired: 2 }) };
     const { ready, reasons } = await new Readiness(parts).report();
     expect([ready, reasons]).toEqual([false, [{ id: "store.unavailable", about: "the store does not answer as it should" }]]);
-    const well = new Readiness({ ...parts, store: { ...store, revision: async () => 0 } as never });
+    const well = new Readiness({ ...parts, store: { ...store, ping: async () => {} } as never });
     expect(await well.report()).toMatchObject({ ready: true, warnings: [{ id: "tdx.collateral-expired" }] });
     well.drain();
     expect(await well.report()).toMatchObject({ ready: false, reasons: [{ id: "trustee.draining" }] });

@@ -97,7 +97,7 @@ function writeParameters(request: RestoreRequest, { passphrase }: BackupHeader):
 async function unlock(stream: SealedStream, request: RestoreRequest): Promise<[StoreKeys, AsyncIterable<Uint8Array>]> {
   const candidates = await openMasterKeys(masterKeyForm(request), request.keySurroundings ?? {});
   let refused: unknown;
-  for (const keys of candidates) {
+  for (const { keys } of candidates) {
     try {
       return [keys, stream.open(keys.backup)];
     } catch (error) {

@@ -1,4 +1,4 @@
-import { CaiError, defineVerb } from "../../../system/index.ts";
+import { CaiError, defineVerb, hardenProcess } from "../../../system/index.ts";
 import { withData } from "../data.ts";
 import { importInstallation } from "../import/importer.ts";
 import { readOldTrustee } from "../import/old-trustee.ts";
@@ -51,6 +51,7 @@ export default defineVerb({
     1: "something could not be taken (trustee.import-incomplete)",
   },
   async run({ positionals: [configuration], flags, print }) {
+    hardenProcess();
     const old = {
       configuration,
       asConfiguration: flags["as-config"],

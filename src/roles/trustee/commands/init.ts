@@ -1,4 +1,4 @@
-import { defineVerb } from "../../../system/index.ts";
+import { defineVerb, hardenProcess } from "../../../system/index.ts";
 import { initTrustee } from "../index.ts";
 import { PLACE_FLAGS, placeOf, SERVE_FLAGS, settingsFile } from "./flags.ts";
 
@@ -24,6 +24,7 @@ export default defineVerb({
   ],
   exits: { 2: "wrong usage, or the store that is there belongs to the other world" },
   async run({ flags, print }) {
+    hardenProcess();
     const { tid, world, adminKeyPath, masterKey, created } = await initTrustee({ ...placeOf(flags), simulated: flags.simulated });
     const lines = [
       `${created ? "made" : "kept"} the ${world} trustee in ${flags.data}`,

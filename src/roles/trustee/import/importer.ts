@@ -136,7 +136,7 @@ class Importer {
   async #policy(kind: PolicyKind, { id, from, read }: OldPolicy): Promise<void> {
     const item = { kind: `${kind} policy`, name: id, from } as const;
     await this.#attempt(item, async () => {
-      const text = read();
+      const text = read(this.#options.now);
       const before = await this.#store.policies.get(ROOT_REALM, kind, id);
       if (before === text) return this.report.add({ ...item, outcome: "unchanged" });
       if (before !== undefined && !this.#options.replace && !isFirst(kind, id, before)) {

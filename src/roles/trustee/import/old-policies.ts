@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { appraise, compilePolicy, decideRelease } from "../../../policy/index.ts";
 import { CaiError, type JsonObject } from "../../../system/index.ts";
 import { POLICY_IN_FORCE } from "../policy-ids.ts";
+import { CPU_PLATFORMS } from "../tee-class.ts";
 import type { OldValue } from "./old-resources.ts";
 import { folderEntries, readSourceText } from "./source-file.ts";
 
@@ -14,8 +15,11 @@ const ID = /^[A-Za-z0-9_-]{1,128}$/;
 export interface OldPolicy {
   readonly id: string;
   readonly from: string;
-  /** @throws CaiError for what is no policy, and `trustee.import-insecure` for one that lets everybody in */
-  read(): string;
+  /**
+   * @param now  seconds since 1970: a policy may ask for the time
+   * @throws CaiError for what is no policy, and `trustee.import-insecure` for one that lets everybody in
+   */
+  read(now: number): string;
 }
 
 /** @returns the attestation policies in a folder, or in its subfolder `opa` where there is one (trustee.md §4.6) */
@@ -37,12 +41,12 @@ export function attestationPolicyOf({ name, from, read }: OldValue): OldPolicy {
 
 /** @returns the resource policy in a file */
 export function resourcePolicyIn(from: string): OldPolicy {
-  return { id: POLICY_IN_FORCE, from, read: () => checkedResourcePolicy(readSourceText(from, MAX_POLICY)) };
+  return { id: POLICY_IN_FORCE, from, read: (now) => checkedResourcePolicy(readSourceText(from, MAX_POLICY), now) };
 }
 
 /** @returns the resource policy that a value of a key-value storage is */
 export function resourcePolicyOf({ from, read }: OldValue): OldPolicy {
-  return { id: POLICY_IN_FORCE, from, read: () => checkedResourcePolicy(textOf(read(), from)) };
+  return { id: POLICY_IN_FORCE, from, read: (now) => checkedResourcePolicy(textOf(read(), from), now) };
 }
 
 function attestationPolicy(name: string, from: string, text: () => string): OldPolicy {
@@ -50,16 +54,21 @@ function attestationPolicy(name: string, from: string, text: () => string): OldP
   return {
     id,
     from,
-    read() {
+    read(now) {
       if (!ID.test(id))
         throw new CaiError("kbs.policy-id-invalid", "the policy id cannot be used", { expected: "letters, digits, `_` and `-`", got: id });
-      return checkedAttestationPolicy(text());
+      return checkedAttestationPolicy(text(), now);
     },
   };
 }
 
-/** A path that no policy can have been written for. */
-const ELSEWHERE = ["import-probe-7f3d", "import-probe-7f3d", "import-probe-7f3d"];
+const PROBE = "import-probe-7f3d";
+/** What no policy can have been written for: a name that nothing has, also in the repository that everybody uses, asked for with and without a query. */
+const ASKED = [PROBE, "default"].flatMap((repository) =>
+  [{}, { [PROBE]: PROBE }].flatMap((query) =>
+    (["text", "segments"] as const).map((pathAs) => ({ plugin: "resource", path: [repository, PROBE, PROBE], query, pathAs })),
+  ),
+);
 
 /** What an attestation service says of a machine that it trusts in nothing. */
 const WORST = Object.fromEntries(
@@ -68,21 +77,20 @@ const WORST = Object.fromEntries(
   ),
 );
 
-/** Tokens that must open nothing: one that says nothing, and those of machines that failed. */
+/** Tokens that must open nothing: one that says nothing, and those of machines that failed, or of which nothing was compared. */
 const TOKENS: readonly JsonObject[] = [
   {},
-  ...["tdx", "snp", "csv", "sample"].map((tee) => ({
-    submods: {
-      cpu0: { "ear.status": "contraindicated", "ear.trustworthiness-vector": WORST, "ear.veraison.annotated-evidence": { [tee]: {} } },
-    },
-  })),
+  ...[...CPU_PLATFORMS].flatMap((tee) =>
+    [
+      { "ear.status": "contraindicated", "ear.trustworthiness-vector": WORST },
+      { "ear.status": "none", "ear.trustworthiness-vector": {} },
+    ].map((grade) => ({ submods: { cpu0: { ...grade, "ear.veraison.annotated-evidence": { [tee]: {} } } } })),
+  ),
 ];
 
-function checkedResourcePolicy(text: string): string {
+function checkedResourcePolicy(text: string, now: number): string {
   compilePolicy(text);
-  const open = TOKENS.some(
-    (token) => decideRelease({ policyText: text, token, resource: { plugin: "resource", path: ELSEWHERE, query: {} }, now: 0 }).allowed,
-  );
+  const open = TOKENS.some((token) => ASKED.some((resource) => decideRelease({ policyText: text, token, resource, now }).allowed));
   if (!open) return text;
   throw new CaiError("trustee.import-insecure", "the policy releases secrets to machines that failed, or were not, attested", {
     hint: "Put one in force that asks for the grade: cai policy set resource --template affirming-plain",
@@ -90,19 +98,19 @@ function checkedResourcePolicy(text: string): string {
 }
 
 /** Evidence without anything that could be trusted. */
-const EVIDENCE: readonly JsonObject[] = [{}, ...["tdx", "snp", "csv", "sample"].map((tee) => ({ [tee]: {} }))];
+const EVIDENCE: readonly JsonObject[] = [{}, ...[...CPU_PLATFORMS].map((tee) => ({ [tee]: {} }))];
 
-function checkedAttestationPolicy(text: string): string {
+function checkedAttestationPolicy(text: string, now: number): string {
   compilePolicy(text);
-  if (!EVIDENCE.some((evidence) => affirms(text, evidence))) return text;
+  if (!EVIDENCE.some((evidence) => affirms(text, evidence, now))) return text;
   throw new CaiError("trustee.import-insecure", "the policy affirms machines whatever they measured", {
     hint: "Write one that compares with reference values: cai policy get attestation shows the one in force",
   });
 }
 
-function affirms(policyText: string, evidence: JsonObject): boolean {
+function affirms(policyText: string, evidence: JsonObject, now: number): boolean {
   try {
-    return appraise({ policyText, policyId: "import", evidence, floor: [], references: {}, now: 0 }).status === "affirming";
+    return appraise({ policyText, policyId: "import", evidence, floor: [], references: {}, now }).status === "affirming";
   } catch {
     // A policy that fails affirms nothing.
     return false;

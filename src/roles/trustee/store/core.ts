@@ -96,7 +96,7 @@ export async function openCore(driver: Driver, keys: StoreKeys, servingFrom?: nu
       return decisions.lastTime;
     },
     async ping() {
-      await driver.all("SELECT 1 AS one");
+      await driver.ping();
       await ledger.check();
     },
     async prune(now, spentUntil) {
@@ -118,6 +118,10 @@ export async function openCore(driver: Driver, keys: StoreKeys, servingFrom?: nu
 function requireStorable(key: string, content: string): void {
   if (key.includes("\0") || content.includes("\0")) {
     throw new CaiError("kbs.message-malformed", "a text to be stored holds the character U+0000");
+  }
+  // Databases keep half of a pair as another character: two keys would become one, and the order in which the head has them another.
+  if (!key.isWellFormed() || !content.isWellFormed()) {
+    throw new CaiError("kbs.message-malformed", "a text to be stored is no well-formed Unicode");
   }
   if (Buffer.byteLength(key) > MAX_KEY) {
     throw new CaiError("kbs.message-malformed", "a name to be stored is too long", { expected: `at most ${MAX_KEY} bytes` });

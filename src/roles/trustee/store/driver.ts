@@ -39,6 +39,8 @@ export interface Driver extends Pick<Statements, "all"> {
    * The work is awaited for nothing but this database, and may be called again where the database gave it up.
    */
   write<T>(work: (statements: Statements) => Promise<T>, options?: WriteOptions): Promise<T>;
+  /** Returns where the database answers and can be written to, as far as is known. */
+  ping(): Promise<void>;
   /** Returns when the disk is not being waited for: what begins then shares the next wait. */
   settled(): Promise<void>;
   /** @returns a number that stays the same while nobody else writes to the database; undefined where that cannot be told */

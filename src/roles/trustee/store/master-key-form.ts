@@ -99,6 +99,13 @@ export async function makeMasterKey(form: MasterKeyForm, surroundings: KeySurrou
   return newPassphrase(form.source, form.parameters, surroundings);
 }
 
+/** Keys that a store may be sealed with. */
+export interface KeyCandidate {
+  readonly keys: StoreKeys;
+  /** a `rekey` made it and did not put it in force: where it is the right one, {@link settleMasterKey} does */
+  readonly waits: boolean;
+}
+
 /**
  * Opens the master key of a store.
  *
@@ -106,27 +113,27 @@ export async function makeMasterKey(form: MasterKeyForm, surroundings: KeySurrou
  * @throws CaiError `store.master-key-missing`, `store.master-key-exposed`, `store.master-key-invalid`, `store.master-key-wrong`,
  *   `store.passphrase-missing`
  */
-export async function openMasterKeys(form: MasterKeyForm, surroundings: KeySurroundings): Promise<StoreKeys[]> {
+export async function openMasterKeys(form: MasterKeyForm, surroundings: KeySurroundings): Promise<KeyCandidate[]> {
+  const inForce = (keys: StoreKeys): KeyCandidate => ({ keys, waits: false });
   switch (form.kind) {
-    case "file": {
-      return [readMasterKey(form.path), ...keyInWaiting(form.path)];
-    }
+    case "file":
+      return [inForce(readMasterKey(form.path)), ...keyInWaiting(form.path)];
     case "credential":
-      return [readMasterKeyCredential(credentialPath(form.name, surroundings))];
+      return [inForce(readMasterKeyCredential(credentialPath(form.name, surroundings)))];
     case "passphrase": {
       const passphrase = await readPassphrase(form.source, surroundings);
-      const next = nextKeyPath(form.parameters);
-      if (!existsSync(next)) return [deriveStoreKeys(await keyOfPassphrase(passphrase, passphraseParameters(form.parameters)))];
-      return passphraseCandidates(passphrase, [form.parameters, next]);
+      if (!existsSync(nextKeyPath(form.parameters)))
+        return [inForce(deriveStoreKeys(await keyOfPassphrase(passphrase, passphraseParameters(form.parameters))))];
+      return passphraseCandidates(passphrase, form.parameters);
     }
   }
 }
 
 /** The key that a `rekey` made and did not put in force. One that it did not even write to the end seals nothing. */
-function keyInWaiting(path: string): StoreKeys[] {
+function keyInWaiting(path: string): KeyCandidate[] {
   if (!existsSync(nextKeyPath(path))) return [];
   try {
-    return [readMasterKey(nextKeyPath(path))];
+    return [{ keys: readMasterKey(nextKeyPath(path)), waits: true }];
   } catch {
     return [];
   }
@@ -139,12 +146,13 @@ export function settleMasterKey(form: MasterKeyForm): void {
 }
 
 /** Keys of a passphrase under whichever parameters it fits: one of the two after an interrupted `rekey`. */
-async function passphraseCandidates(passphrase: Buffer, places: readonly string[]): Promise<StoreKeys[]> {
-  const found: StoreKeys[] = [];
+async function passphraseCandidates(passphrase: Buffer, parameters: string): Promise<KeyCandidate[]> {
+  const found: KeyCandidate[] = [];
   let wrong: unknown;
-  for (const place of places) {
+  for (const waits of [false, true]) {
+    const place = waits ? nextKeyPath(parameters) : parameters;
     try {
-      found.push(deriveStoreKeys(await keyOfPassphrase(Buffer.from(passphrase), passphraseParameters(place))));
+      found.push({ keys: deriveStoreKeys(await keyOfPassphrase(Buffer.from(passphrase), passphraseParameters(place))), waits });
     } catch (error) {
       wrong ??= error;
     }

@@ -6,11 +6,12 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   openSync,
   readSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { CaiError } from "../../../system/index.ts";
@@ -64,19 +65,24 @@ export function deriveStoreKeys(master: Uint8Array): StoreKeys {
  * @throws CaiError `store.master-key-invalid` where the file is there and is no master key
  */
 export function createMasterKey(path: string): StoreKeys {
-  let file: number;
+  // What is at the place is a whole key, also after a kill or on a full disk: a part of one would keep `init` from being done again.
+  const unfinished = `${path}.${randomBytes(6).toString("hex")}`;
   try {
-    file = openSync(path, "wx", 0o600);
+    const file = openSync(unfinished, "wx", 0o600);
+    try {
+      fchmodSync(file, 0o600);
+      writeFileSync(file, `${randomBytes(MASTER_KEY_SIZE).toString("hex")}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    linkSync(unfinished, path);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return readMasterKey(path);
-    throw new CaiError("trustee.data-unusable", `the master key cannot be written to ${path}`, { cause });
-  }
-  try {
-    fchmodSync(file, 0o600);
-    writeSync(file, `${randomBytes(MASTER_KEY_SIZE).toString("hex")}\n`);
-    fsyncSync(file);
+    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") {
+      throw new CaiError("trustee.data-unusable", `the master key cannot be written to ${path}`, { cause });
+    }
   } finally {
-    closeSync(file);
+    rmSync(unfinished, { force: true });
   }
   syncFolder(path);
   return readMasterKey(path);

@@ -64,5 +64,5 @@ function invalid(reason: string): CaiError {
 
 /** @returns the text with every password in an address of it left out */
 export function redactStore(text: string): string {
-  return text.replace(/^(postgres(?:ql)?:\/\/[^/@?#]*?):.*@/, "$1:***@");
+  return text.replace(/^(postgres(?:ql)?:\/\/[^/@?#]*?):.*@/, "$1:***@").replace(/([?&]password=)[^&#]*/gi, "$1***");
 }

@@ -85,6 +85,10 @@ export class PostgresDriver implements Driver {
     return this.#transaction("BEGIN ISOLATION LEVEL READ COMMITTED", work);
   }
 
+  async ping(): Promise<void> {
+    await this.all("SELECT 1 AS one");
+  }
+
   async settled(): Promise<void> {
     // The server groups the commits of its connections by itself.
   }

@@ -106,6 +106,8 @@ export class ResourceTree {
   /** @throws CaiError `store.record-tampered` where these are not the rows of that bucket */
   check(bucket: number, rows: readonly BucketRow[]): void {
     const node = this.#nodes.get(groupOf(bucket));
+    // No path has this character, and one row whose key has it could read like two others.
+    if (rows.some(({ key }) => key.includes("\0"))) throw tampered({ table: "resources" });
     if (node === undefined || Buffer.compare(bucketDigest(rows), part(node, bucket % FANOUT)) !== 0) throw tampered({ table: "resources" });
   }
 

@@ -29,12 +29,18 @@ export class SqliteDriver implements Driver {
   /** ends when nobody uses the connection any more */
   #free: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string) {
+  /** @param sync  has a file's data written to the disk */
+  constructor(path: string, sync: (file: number) => Promise<void> = syncFile) {
     this.#path = path;
     this.#database = openDatabase(path);
     this.#connection = new Connection(this.#database);
     this.#dataVersion = this.#database.prepare<{ data_version: number }, []>("PRAGMA data_version");
-    this.#log = new Log(`${path}-wal`);
+    this.#log = new Log(`${path}-wal`, sync);
+  }
+
+  async ping(): Promise<void> {
+    this.#log.requireWhole();
+    await this.all("SELECT 1 AS one");
   }
 
   all<R extends object>(sql: string, values?: readonly Value[]): Promise<R[]> {
@@ -54,6 +60,7 @@ export class SqliteDriver implements Driver {
 
   async write<T>(work: (statements: Statements) => Promise<T>, { untilRestart }: WriteOptions = {}): Promise<T> {
     const result = await this.#alone(async () => {
+      this.#log.requireWhole();
       this.#run("BEGIN IMMEDIATE");
       try {
         const done = await work(this.#connection);
@@ -196,12 +203,25 @@ class Connection implements Statements {
 /** Has the write-ahead log written to the disk, once for all who wait. */
 class Log {
   readonly #path: string;
+  readonly #write: (file: number) => Promise<void>;
   #file: number | undefined;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
+  #failed: CaiError | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, write: (file: number) => Promise<void>) {
     this.#path = path;
+    this.#write = write;
+  }
+
+  /**
+   * A part of the log that could not be written once is not written by trying again: the system has forgotten that it is missing, and without it
+   * nothing that follows in the log can be read after a power cut. So nothing more is promised until the database is opened anew.
+   *
+   * @throws CaiError `store.unavailable`
+   */
+  requireWhole(): void {
+    if (this.#failed !== undefined) throw this.#failed;
   }
 
   /** Returns when everything that was committed before this call is on the disk. */
@@ -229,12 +249,21 @@ class Log {
   }
 
   async #sync(): Promise<void> {
+    this.requireWhole();
     try {
       // SQLite keeps its locks on other files, so that closing this one lets go of none.
       this.#file ??= openSync(this.#path, "r");
-      await syncFile(this.#file);
     } catch (cause) {
-      throw new CaiError("store.unavailable", `the log ${this.#path} cannot be written to the disk`, { cause });
+      throw new CaiError("store.unavailable", `the log ${this.#path} cannot be opened`, { cause });
+    }
+    try {
+      await this.#write(this.#file);
+    } catch (cause) {
+      this.#failed = new CaiError("store.unavailable", `the log ${this.#path} could not be written to the disk`, {
+        hint: "See to the disk, then start the trustee again.",
+        cause,
+      });
+      throw this.#failed;
     }
   }
 }

@@ -351,7 +351,21 @@ import rego.v1
 default allow := false
 allow if { not input.submods.cpu0["ear.veraison.annotated-evidence"].sample }
 `;
-    for (const text of [ALLOW_ALL, notSample, 'package policy\ndefault allow = true\nallow = false { input["never"] == 1 }\n']) {
+    const onlyWhere = (condition: string) => `package policy\nimport rego.v1\ndefault allow := false\nallow if ${condition}\n`;
+    const evasive = [
+      "count(data.query) == 0",
+      "count(data.query) > 0",
+      "time.now_ns() > 1000",
+      'input.submods.cpu0["ear.veraison.annotated-evidence"].sgx',
+      'input.submods.cpu0["ear.status"] != "contraindicated"',
+      'data["resource-path"][0] == "default"',
+    ].map(onlyWhere);
+    for (const text of [
+      ALLOW_ALL,
+      notSample,
+      ...evasive,
+      'package policy\ndefault allow = true\nallow = false { input["never"] == 1 }\n',
+    ]) {
       write(old, { "policy.rego": text });
       expect(lines(await imported({ resourcePolicy: join(old, "policy.rego") }))).toEqual([
         `left out | resource policy | default | trustee.import-insecure`,

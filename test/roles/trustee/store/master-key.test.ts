@@ -1,8 +1,20 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { openData } from "../../../../src/roles/trustee/data.ts";
 import { initTrustee } from "../../../../src/roles/trustee/init.ts";
+import { rekeyTrustee } from "../../../../src/roles/trustee/rekey.ts";
 import type { KeySurroundings } from "../../../../src/roles/trustee/store/index.ts";
 import { idOf, scratchData } from "../scratch.ts";
 
@@ -194,4 +206,27 @@ describe("after a rekey that was interrupted", () => {
     expect(await opened(setting)).toBe("done");
     expect(await opened(other.masterKey)).toBe("store.record-tampered");
   }, 60_000);
+
+  test("the parameters in waiting that a passphrase fits take their place, so that the next rekey does not take them for left over", async () => {
+    const passphrase = file("passphrase", PASSPHRASE);
+    const setting = `passphrase:${passphrase}`;
+    await initTrustee({ dataDir, simulated: true, masterKey: setting });
+    // Killed after the store was sealed anew: the old parameters are in force still, and the passphrase fits those in waiting only.
+    renameSync(`${dataDir}.scrypt`, `${dataDir}.scrypt.new`);
+    const other = { dataDir: join(folder, "other"), masterKey: `passphrase:${file("other-passphrase", "another passphrase")}` };
+    await initTrustee({ ...other, simulated: true });
+    copyFileSync(`${other.dataDir}.scrypt`, `${dataDir}.scrypt`);
+    const weak = `passphrase:${file("weak", "short")}`;
+    expect(await rekeyTrustee({ dataDir, masterKey: setting, next: weak }).catch((error: { id?: string }) => error.id)).toBe(
+      "store.passphrase-weak",
+    );
+    expect(await opened(setting)).toBe("done");
+  }, 60_000);
+});
+
+test("a rekey to the same file under another name is refused, and the key stays", async () => {
+  await initTrustee({ dataDir, simulated: true });
+  symlinkSync(`${dataDir}.master`, join(folder, "link.master"));
+  expect(await idOf(() => rekeyTrustee({ dataDir, next: `file:${join(folder, "link.master")}` }))).toBe("cli.usage");
+  expect(await opened()).toBe("done");
 });

@@ -24,6 +24,9 @@ describe("the setting store", () => {
     const password = "s3cret%40pw";
     expect(parseStorePlace(`postgres://u:${password}@db.example/d`, "/data").shown).toBe("postgres://u:***@db.example/d");
     expect(redactStore(`postgres://u:${password}@db.example/d`)).toBe("postgres://u:***@db.example/d");
+    expect(redactStore(`postgres://u@db.example/d?password=${password}&sslmode=disable`)).toBe(
+      "postgres://u@db.example/d?password=***&sslmode=disable",
+    );
     expect(redactStore("sqlite:/a:b@c")).toBe("sqlite:/a:b@c");
     for (const text of [
       `postgres://u:${password}@db.example`,

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHash, createHmac } from "node:crypto";
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openCore } from "../../../../src/roles/trustee/store/core.ts";
 import { lockData, masterKeyPath } from "../../../../src/roles/trustee/store/index.ts";
+import { SqliteDriver } from "../../../../src/roles/trustee/store/sqlite-driver.ts";
 import { declareSchema, oldSchema } from "../../../../src/roles/trustee/store/sqlite-schema.ts";
 import { idOf } from "../scratch.ts";
 import { kinds, type TestStore, testStore } from "./databases.ts";
@@ -69,6 +71,24 @@ describe("a store in a file", () => {
     for (const file of FILES) rmSync(join(world.dataDir, file), { force: true });
     writeFileSync(join(world.dataDir, "trustee.db"), "");
     expect(await opened()).toBe("store.missing");
+  });
+
+  test("acknowledges nothing after its log could not be written to the disk, until it is opened again", async () => {
+    let syncs = 0;
+    const driver = new SqliteDriver(join(world.dataDir, "trustee.db"), async () => {
+      if (++syncs === 2) throw new Error("EIO");
+    });
+    const store = await openCore(driver, world.keys);
+    const put = (path: string) => idOf(() => store.resources.putAll([{ path, value: bytes("one") }], false));
+    expect([await put("a/b/c"), await put("a/b/d"), await put("a/b/e")]).toEqual(["done", "store.unavailable", "store.unavailable"]);
+    expect(await idOf(() => store.nonces.spend("nonce", NOW))).toBe("store.unavailable");
+    expect(await idOf(() => store.ping())).toBe("store.unavailable");
+    await store.close();
+    await world.with(async (again) => {
+      expect(text(await again.resources.get("a/b/c"))).toBe("one");
+      expect(await again.resources.get("a/b/e")).toBeUndefined();
+      await again.ping();
+    });
   });
 
   test("says that it cannot be used now while somebody else keeps it locked, and goes on afterwards", async () => {

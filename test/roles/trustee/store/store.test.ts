@@ -121,11 +121,13 @@ for (const kind of kinds) {
         put("c\0", "x"),
         put("d".repeat(3000), "x"),
         put("e", "\ud800x"),
+        put("\ud801", "x"),
+        put("f", "x"),
       ]);
       const malformed = "kbs.message-malformed";
-      expect(outcomes).toEqual(["done", malformed, malformed, malformed, "done"]);
+      expect(outcomes).toEqual(["done", malformed, malformed, malformed, malformed, malformed, "done"]);
       await again();
-      expect([...(await store.rows("denials")).keys()]).toEqual(["a", "e"]);
+      expect([...(await store.rows("denials")).keys()]).toEqual(["a", "f"]);
     });
 
     test("keeps its own keys sealed, under their names", async () => {
