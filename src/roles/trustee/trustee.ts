@@ -38,6 +38,7 @@ import { type Store, storeExists, type World } from "./store/index.ts";
 import { switchesInForce } from "./switches.ts";
 import { spellingsOf } from "./tee-class.ts";
 import { openTlsKeeper, type TlsKeeper, type TlsKeeperParts } from "./tls-keeper.ts";
+import { upkeep } from "./upkeep.ts";
 
 /** How often expired rows are removed, milliseconds. */
 const PRUNE_EVERY_MS = 1000;
@@ -255,6 +256,10 @@ interface RunningParts extends Pick<Required<TrusteeSettings>, "logger" | "clock
 function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts): Trustee {
   const { logger, clock, servers, readiness, usage, recorder } = parts;
   let pruning: ReturnType<typeof setInterval> | undefined;
+  const prune = upkeep(
+    () => Promise.all([forgetExpired(store, clock()), tokens.forget(clock()), usage.flush(clock()), recorder.settle(clock())]),
+    logger,
+  );
   let stopped: Promise<void> | undefined;
   const stop = async (hurry: AbortSignal | undefined) => {
     clearInterval(pruning);
@@ -272,11 +277,7 @@ function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts
     world: store.world,
     async start() {
       const addresses = parts.start();
-      pruning = setInterval(() => {
-        Promise.all([forgetExpired(store, clock()), tokens.forget(clock()), usage.flush(clock()), recorder.settle(clock())]).catch(
-          (error) => logger.error("pruning failed", { error: CaiError.from(error).id }),
-        );
-      }, PRUNE_EVERY_MS);
+      pruning = setInterval(() => void prune(), PRUNE_EVERY_MS);
       const { urls, tlsPin, metricsUrl } = addresses;
       logger.info("trustee listens", { url: urls.join(" "), world: store.world, tid: `tid:${tid}`, tls: tlsPin, metrics: metricsUrl });
       return addresses;
