@@ -146,6 +146,13 @@ function asCaiError(error: unknown, url: URL, timedOut: boolean, timeoutMs: numb
   if (error instanceof CaiError) return error;
   if (timedOut) return new CaiError("net.timeout", `${url.origin} did not answer within ${timeoutMs / 1000} s`, { cause: error });
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "CERT_HAS_EXPIRED") {
+    return new CaiError("net.tls-failed", `the certificate of ${url.origin} has expired`, {
+      got: code,
+      hint: "Whoever runs the peer must renew it; see that the clock of this machine is right.",
+      cause: error,
+    });
+  }
   if (/CERT|TLS|SSL|SIGNATURE|ALTNAME/.test(code)) {
     return new CaiError("net.tls-failed", `the certificate of ${url.origin} was not accepted`, {
       got: code,

@@ -124,7 +124,9 @@ export async function createTrustee({
     const realms = new Realms(store);
     const usage = new ReferenceUsage(store);
     const collateralState = () => stateOf(collateral.cache, clock());
-    const readiness = new Readiness({ store, clock, collateral: collateralState, answered: (seconds) => metrics.storeAnswered(seconds) });
+    const certificateEnd = () => tls?.current.notAfter;
+    const answered = (seconds: number) => metrics.storeAnswered(seconds);
+    const readiness = new Readiness({ store, clock, collateral: collateralState, certificateEnd, answered });
     const servers: Server[] = [];
     const tls = await openTls(settings, {
       store,
@@ -177,7 +179,7 @@ export async function createTrustee({
       clients: () => limits.size,
       verification: () => ({ threads: pool.threads, waiting: pool.waiting }),
       collateral: collateralState,
-      certificateEnd: () => tls?.current.notAfter,
+      certificateEnd,
       clock,
     });
     const open = (address: ListenAddress, served = application) => {
