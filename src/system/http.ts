@@ -146,12 +146,24 @@ function asCaiError(error: unknown, url: URL, timedOut: boolean, timeoutMs: numb
   if (error instanceof CaiError) return error;
   if (timedOut) return new CaiError("net.timeout", `${url.origin} did not answer within ${timeoutMs / 1000} s`, { cause: error });
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (/CERT|TLS|SSL|SIGNATURE|ALTNAME/.test(code)) {
-    return new CaiError("net.tls-failed", `the certificate of ${url.origin} was not accepted`, {
+  if (code === "CERT_HAS_EXPIRED") {
+    return new CaiError("net.tls-failed", `the certificate of ${url.origin} has expired`, {
       got: code,
-      hint: "name its CA, or check the address",
+      hint: "Whoever runs the peer must renew it; see that the clock of this machine is right.",
       cause: error,
     });
   }
-  return new CaiError("net.unreachable", `no connection to ${url.origin}`, { ...(code && { got: code }), cause: error });
+  if (/CERT|TLS|SSL|SIGNATURE|ALTNAME/.test(code)) {
+    return new CaiError("net.tls-failed", `the certificate of ${url.origin} was not accepted`, {
+      got: code,
+      hint: "Name its certificate authority with --ca FILE (a trustee's own is printed by `cai trustee ca` on its machine), and call it by a name that its certificate has.",
+      cause: error,
+    });
+  }
+  // One end of a connection speaks TLS and the other does not.
+  const hint =
+    url.protocol === "https:" && code === "EPROTO"
+      ? { hint: `Something answers there that speaks no TLS: try http:// if that is meant.` }
+      : {};
+  return new CaiError("net.unreachable", `no connection to ${url.origin}`, { ...(code && { got: code }), ...hint, cause: error });
 }

@@ -88,6 +88,9 @@ describe("the files beside the pages", () => {
     expect(await page.run("replicas")).toMatchObject({ status: 0 });
     const home = join(folder, "replicas.md");
     for (const { file } of Object.values(compose.secrets)) expect(readFileSync(join(home, file), "utf8").length).toBeGreaterThan(30);
+    // What the compose file takes from its surroundings lies beside it, for each `docker compose` that follows.
+    const wanted = [...readFileSync("docs/examples/compose.yaml", "utf8").matchAll(/\$\{(\w+)/g)].map(([, name]) => name!);
+    for (const name of new Set(wanted)) expect(readFileSync(join(home, ".env"), "utf8")).toMatch(new RegExp(`^${name}=\\d+`, "m"));
     const { status, stdout } = await cai(["trustee", "config", "--config", join(home, "secrets/trustee.toml"), "--json"]);
     expect(status).toBe(0);
     const password = readFileSync(join(home, "secrets/database.password"), "utf8").trim();

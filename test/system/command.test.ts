@@ -215,6 +215,7 @@ describe("settings", () => {
     write("cuont = 5\n");
     const ended = await run(["x"], {}, file);
     expect(ended).toMatchObject({ status: 2, id: "cli.setting-unknown" });
+    expect(ended.stderr).toContain("has the unknown key cuont");
     expect(ended.stderr).toContain("expected: count");
   });
 
@@ -224,6 +225,7 @@ describe("settings", () => {
     const ended = await run(["x", "--config", file]);
     expect(ended).toMatchObject({ status: 2, id: "cli.input-unreadable" });
     expect(ended.stderr).toContain("(line 1, column");
+    expect(ended.stderr).toContain("hint:     Correct that line");
     for (const line of secret.trim().split("\n")) expect(ended.stderr).not.toContain(line);
   });
 

@@ -88,6 +88,18 @@ describe("the HTTP client", () => {
     expect(await idOf(`https://127.0.0.1:${secure.port}/`, { ca: certificate })).toBe("net.tls-failed");
   });
 
+  test("says what to do where one end speaks TLS and the other does not, and where nobody vouches for the peer", async () => {
+    const hintOf = (url: URL | string) =>
+      createHttpClient()
+        .request({ method: "GET", url: new URL(url) })
+        .then(
+          () => undefined,
+          (error: CaiError) => error.hint,
+        );
+    expect(await hintOf(String(plain.url).replace("http:", "https:"))).toContain("http://");
+    expect(await hintOf(secureUrl)).toContain("--ca FILE");
+  });
+
   test("takes a pinned key besides the chain, refuses another key, and no chain is replaced by a pin", async () => {
     const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ type: "spki", format: "der" });
     expect(await idOf(secureUrl, { ca: certificate, spkiPin: pinOf(spki) })).toBe("status 200");

@@ -125,7 +125,7 @@ async function once(http: HttpClient, request: Parameters<HttpClient["request"]>
     if (response.status !== 503) return { response };
     const seconds = Number(response.headers.get("retry-after") ?? 0);
     const waitMs = Number.isFinite(seconds) ? Math.min(Math.max(seconds * 1000, 0), MAX_RETRY_AFTER_MS) : 0;
-    return { why: "it is busy (status 503)", final: false, waitMs };
+    return { why: "it cannot answer now (status 503)", final: false, waitMs };
   } catch (cause) {
     if (!(cause instanceof CaiError)) throw cause;
     // A request that timed out has waited long enough: asking four more times would keep the user for minutes.

@@ -22,13 +22,17 @@ interface Mend {
   readonly command?: string;
 }
 
-/** @param references  the reference values in force by name, where the administrator may read them */
+/**
+ * @param world  the trustee's: each world has templates of its own
+ * @param references  the reference values in force by name, where the administrator may read them
+ */
 export function reportOf(
+  world: TrusteeAdmin["world"],
   { decision, attestation }: SingleDecision,
   references: Readonly<Record<string, JsonValue>> | undefined,
 ): DecisionReport {
   const isWell = decision.outcome === "allowed" && gradesAreWell(decision.detail);
-  return { decision, attestation, mends: isWell ? [] : mendsOf(decision, attestation, references) };
+  return { decision, attestation, mends: isWell ? [] : mendsOf(world, decision, attestation, references) };
 }
 
 /** @returns the reference values in force where a decision's evidence was graded; undefined where this administrator may not read them */
@@ -114,6 +118,7 @@ function gradesAreWell(detail: DecisionDetail | undefined): boolean {
 }
 
 function mendsOf(
+  world: TrusteeAdmin["world"],
   decision: ShownDecision,
   attestation: ShownDecision | undefined,
   references: Readonly<Record<string, JsonValue>> | undefined,
@@ -123,10 +128,10 @@ function mendsOf(
   if (policies.some(({ kind, sha384 }) => kind === "resource" && templateOf(sha384) === "template deny-all")) {
     mends.push({
       text: "the resource policy denies everything; put one in force",
-      command: "cai policy set resource --template affirming",
+      command: `cai policy set resource --template ${world === "simulated" ? "affirming-simulated" : "affirming"}${inRealm(policies.find(({ kind }) => kind === "resource")?.realm)}`,
     });
   }
-  const realm = gradingRealm(decision) === undefined ? "" : ` --realm ${gradingRealm(decision)}`;
+  const realm = inRealm(gradingRealm(decision));
   const consulted = [...(decision.detail?.references ?? []), ...(attestation?.detail?.references ?? [])];
   for (const { name, state, got } of new Map(consulted.filter(({ failed }) => failed).map((one) => [one.name, one] as const)).values()) {
     if (got === undefined || got === null)
@@ -144,6 +149,8 @@ function mendsOf(
   if (remedy !== undefined && decision.error !== "kbs.policy-denied") mends.push({ text: remedy });
   return mends;
 }
+
+const inRealm = (realm: string | undefined): string => (realm === undefined ? "" : ` --realm ${realm}`);
 
 /** `reference set` replaces, so the values that are there are given again. */
 function setCommand(name: string, got: string, references: Readonly<Record<string, JsonValue>> | undefined): string {

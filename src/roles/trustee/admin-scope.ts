@@ -2,11 +2,16 @@ import type { Realms } from "./realm.ts";
 import { readRealm } from "./realm.ts";
 import { type AdminRight, isRealmRight } from "./rights.ts";
 import { forbidden, type Role } from "./role.ts";
-import type { Call, Route } from "./route.ts";
+import type { Call, Route, RouteScope } from "./route.ts";
 import { ROOT_REALM } from "./store/index.ts";
 
 /** The realm that an administrator's request is about; see the members of the same name in {@link Call}. */
 export type AdminScope = Pick<Call, "realm" | "confinedTo">;
+
+/** @returns what an administrator's request by a route is about (security.md I21) */
+export function scopeOf({ right, scope }: Pick<Route, "scope"> & { readonly right: AdminRight }): RouteScope {
+  return scope ?? (isRealmRight(right) ? "realm" : "trustee");
+}
 
 /**
  * Decides whether a role may make a request, and finds the realm that the request is about. A role of one realm acts on that realm only
@@ -16,12 +21,12 @@ export type AdminScope = Pick<Call, "realm" | "confinedTo">;
  */
 export async function adminScope(
   role: Role,
-  { right, scope }: Pick<Route, "scope"> & { readonly right: AdminRight },
+  route: Pick<Route, "scope"> & { readonly right: AdminRight },
   call: Pick<Call, "path" | "query" | "body">,
   realms: Realms,
 ): Promise<AdminScope> {
-  role.require(right, call.path);
-  const about = scope ?? (isRealmRight(right) ? "realm" : "trustee");
+  role.require(route.right, call.path);
+  const about = scopeOf(route);
   if (about === "trustee") {
     if (role.realm !== undefined) throw forbidden(`the role ${role.name} acts on one realm only`);
     return { realm: ROOT_REALM };

@@ -33,7 +33,7 @@ export function decisionRoutes({ decisions }: Store): Route[] {
     {
       ...read,
       path: list,
-      about: { summary: "Lists decision records, newest first", response: "application/json" },
+      about: { summary: "Lists decision records, newest first", response: "application/json", query: listQuery },
       async handle({ query, realm }) {
         const found = await decisions.list({ ...readQuery(query), ...(realm !== ROOT_REALM && { realm }) });
         const last = found.at(-1);

@@ -141,8 +141,8 @@ export class Metrics {
         help,
         registers: [this.#registry],
         async collect() {
-          const value = await read();
-          // What there is none of is not 0.
+          // What there is none of is not 0; nor is what cannot be read now, and everything else is wanted all the more then.
+          const value = await Promise.resolve(read()).catch(() => undefined);
           if (value === undefined) this.remove();
           else this.set(value);
         },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type JsonObject, type JsonValue, version } from "../../system/index.ts";
+import { scopeOf } from "./admin-scope.ts";
 import { isAdminRight } from "./rights.ts";
 import { mountsOf, NO_BODY, type Route } from "./route.ts";
 
@@ -32,10 +33,11 @@ const SECURITY: JsonObject = {
  */
 export function openApiDocument(routes: readonly Route[]): JsonObject {
   const paths: Record<string, Record<string, JsonValue>> = {};
+  const shared: Record<string, JsonValue> = {};
   for (const route of routes) {
     const [first = "", ...others] = mountsOf(route);
     const path = (first + route.path).replace(/\*$/, `{${REST}}`);
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, others) };
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, others, shared) };
   }
   return {
     openapi: "3.1.0",
@@ -47,27 +49,25 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     paths,
-    components: { securitySchemes: SECURITY, schemas: { Error: schemaOf(errorAnswer, "output") } },
+    components: { securitySchemes: SECURITY, schemas: { Error: schemaOf(errorAnswer, "output"), ...shared } },
   };
 }
 
-function operation(route: Route, otherMounts: readonly string[]): JsonObject {
+/** @param shared  takes the schemas that those of the operation refer to */
+function operation(route: Route, otherMounts: readonly string[], shared: Record<string, JsonValue>): JsonObject {
   const { about, path, method, right, bodyLimit } = route;
+  const name = operationId(method, path);
+  const contentOf = (body: z.ZodType | string, io: "input" | "output"): JsonObject => {
+    return typeof body === "string"
+      ? { [body]: {} }
+      : { "application/json": { schema: lifted(schemaOf(body, io), `${name}-${io}`, shared) } };
+  };
   const response = about?.response === undefined ? {} : { content: contentOf(about.response, "output") };
+  const parameters = parametersOf(route);
   return {
-    operationId: operationId(method, path),
+    operationId: name,
     summary: about?.summary ?? "",
-    ...(path.endsWith("*") && {
-      parameters: [
-        {
-          name: REST,
-          in: "path",
-          required: true,
-          description: about?.rest ?? "the rest of the path, which may have several segments",
-          schema: { type: "string" },
-        },
-      ],
-    }),
+    ...(parameters.length > 0 && { parameters }),
     ...(bodyLimit > NO_BODY && {
       requestBody: { required: true, content: contentOf(about?.request ?? "application/octet-stream", "input") },
     }),
@@ -87,8 +87,34 @@ function securityOf(right: Route["right"]): JsonValue[] {
   return right === "session" ? [{ session: [] }, { token: [] }] : [];
 }
 
-function contentOf(body: z.ZodType | string, io: "input" | "output"): JsonObject {
-  return typeof body === "string" ? { [body]: {} } : { "application/json": { schema: schemaOf(body, io) } };
+/** The rest of the path, and the members of the query: an administrator of several realms says which one is meant (security.md I21). */
+function parametersOf({ path, about, right, scope }: Route): JsonObject[] {
+  const parameters: JsonObject[] = [];
+  if (path.endsWith("*")) {
+    const description = about?.rest ?? "the rest of the path, which may have several segments";
+    parameters.push({ name: REST, in: "path", required: true, description, schema: { type: "string" } });
+  }
+  if (isAdminRight(right) && scopeOf({ right, ...(scope && { scope }) }) === "realm") {
+    const description = "the realm that is meant; default: that of the administrator's role, else the root";
+    parameters.push({ name: "realm", in: "query", required: false, description, schema: { type: "string" } });
+  }
+  const members = about?.query === undefined ? {} : (schemaOf(about.query, "input")["properties"] as JsonObject);
+  for (const [name, schema] of Object.entries(members)) parameters.push({ name, in: "query", required: false, schema: schema! });
+  return parameters;
+}
+
+/** Moves what a schema defines for itself to where references of an OpenAPI document find it. */
+function lifted({ $defs, ...schema }: JsonObject, name: string, shared: Record<string, JsonValue>): JsonObject {
+  const place = `#/components/schemas/${name}`;
+  const renamed = (value: JsonValue): JsonValue =>
+    JSON.parse(
+      JSON.stringify(value).replaceAll('"$ref":"#/$defs/', `"$ref":"${place}-`).replaceAll('"$ref":"#"', `"$ref":"${place}"`),
+    ) as JsonValue;
+  for (const [key, value] of Object.entries(($defs ?? {}) as JsonObject)) shared[`${name}-${key}`] = renamed(value!);
+  if (!JSON.stringify({ $defs, schema }).includes('"$ref":"#"')) return renamed(schema) as JsonObject;
+  // A schema that has itself inside.
+  shared[name] = renamed(schema);
+  return { $ref: place };
 }
 
 /** What a schema checks beyond what JSON Schema can say is left out of it. */

@@ -21,6 +21,8 @@ export interface ReadinessParts {
   readonly clock: () => number;
   /** how much of the collateral that is kept has expired */
   readonly collateral: () => Promise<{ readonly expired: number }>;
+  /** when the certificate for TLS ends, seconds since 1970, where there is one */
+  readonly certificateEnd?: () => number | undefined;
   /** told how long the store took to answer, seconds */
   readonly answered?: (seconds: number) => void;
 }
@@ -57,8 +59,13 @@ export class Readiness {
       return { ready: false, reasons: [{ id, about }], warnings: [] };
     }
     const { expired } = await this.#parts.collateral();
-    const warning = { id: "tdx.collateral-expired", about: "some of the collateral has expired" } as const;
-    return { ready: true, reasons: [], warnings: expired === 0 ? [] : [warning] };
+    const warnings: ReadinessReport["warnings"][number][] = [];
+    if (expired > 0) warnings.push({ id: "tdx.collateral-expired", about: "some of the collateral has expired" });
+    const end = this.#parts.certificateEnd?.();
+    if (end !== undefined && end <= this.#parts.clock()) {
+      warnings.push({ id: "trustee.tls-invalid", about: "the TLS certificate has expired" });
+    }
+    return { ready: true, reasons: [], warnings };
   }
 
   async #askStore(): Promise<void> {

@@ -55,6 +55,8 @@ export interface RouteDescription {
   readonly response?: z.ZodType | string;
   /** what the `*` at the end of the path stands for */
   readonly rest?: string;
+  /** the members of the query besides `realm`, each with its schema; all of them may be left out */
+  readonly query?: z.ZodObject;
 }
 
 /**

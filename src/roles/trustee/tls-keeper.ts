@@ -68,7 +68,7 @@ function fileSource(files: TlsFiles): TlsSource {
   };
 }
 
-function keeper(source: TlsSource, { logger, replace, outcome }: TlsKeeperParts): TlsKeeper {
+function keeper(source: TlsSource, { clock, logger, replace, outcome }: TlsKeeperParts): TlsKeeper {
   let current = source.make();
   const renew = () => {
     try {
@@ -84,9 +84,15 @@ function keeper(source: TlsSource, { logger, replace, outcome }: TlsKeeperParts)
       logger.error("TLS certificate not replaced, the one before stays", { error: error.id, reason: error.message });
     }
   };
-  const timer = setInterval(() => {
+  let complainedOf: TlsMaterial | undefined;
+  const look = () => {
     if (source.due(current)) renew();
-  }, LOOK_MS);
+    if (current.notAfter > clock() || complainedOf === current) return;
+    complainedOf = current;
+    logger.warn("the TLS certificate has expired, clients refuse it", { until: new Date(current.notAfter * 1000).toISOString() });
+  };
+  look();
+  const timer = setInterval(look, LOOK_MS);
   timer.unref();
   return {
     get current() {

@@ -38,6 +38,7 @@ import { type Store, storeExists, type World } from "./store/index.ts";
 import { switchesInForce } from "./switches.ts";
 import { spellingsOf } from "./tee-class.ts";
 import { openTlsKeeper, type TlsKeeper, type TlsKeeperParts } from "./tls-keeper.ts";
+import { upkeep } from "./upkeep.ts";
 
 /** How often expired rows are removed, milliseconds. */
 const PRUNE_EVERY_MS = 1000;
@@ -123,7 +124,9 @@ export async function createTrustee({
     const realms = new Realms(store);
     const usage = new ReferenceUsage(store);
     const collateralState = () => stateOf(collateral.cache, clock());
-    const readiness = new Readiness({ store, clock, collateral: collateralState, answered: (seconds) => metrics.storeAnswered(seconds) });
+    const certificateEnd = () => tls?.current.notAfter;
+    const answered = (seconds: number) => metrics.storeAnswered(seconds);
+    const readiness = new Readiness({ store, clock, collateral: collateralState, certificateEnd, answered });
     const servers: Server[] = [];
     const tls = await openTls(settings, {
       store,
@@ -176,7 +179,7 @@ export async function createTrustee({
       clients: () => limits.size,
       verification: () => ({ threads: pool.threads, waiting: pool.waiting }),
       collateral: collateralState,
-      certificateEnd: () => tls?.current.notAfter,
+      certificateEnd,
       clock,
     });
     const open = (address: ListenAddress, served = application) => {
@@ -255,6 +258,10 @@ interface RunningParts extends Pick<Required<TrusteeSettings>, "logger" | "clock
 function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts): Trustee {
   const { logger, clock, servers, readiness, usage, recorder } = parts;
   let pruning: ReturnType<typeof setInterval> | undefined;
+  const prune = upkeep(
+    () => Promise.all([forgetExpired(store, clock()), tokens.forget(clock()), usage.flush(clock()), recorder.settle(clock())]),
+    logger,
+  );
   let stopped: Promise<void> | undefined;
   const stop = async (hurry: AbortSignal | undefined) => {
     clearInterval(pruning);
@@ -272,11 +279,7 @@ function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts
     world: store.world,
     async start() {
       const addresses = parts.start();
-      pruning = setInterval(() => {
-        Promise.all([forgetExpired(store, clock()), tokens.forget(clock()), usage.flush(clock()), recorder.settle(clock())]).catch(
-          (error) => logger.error("pruning failed", { error: CaiError.from(error).id }),
-        );
-      }, PRUNE_EVERY_MS);
+      pruning = setInterval(() => void prune(), PRUNE_EVERY_MS);
       const { urls, tlsPin, metricsUrl } = addresses;
       logger.info("trustee listens", { url: urls.join(" "), world: store.world, tid: `tid:${tid}`, tls: tlsPin, metrics: metricsUrl });
       return addresses;

@@ -113,6 +113,7 @@ function readSettingsFile(
     if (named === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new CaiError("cli.input-unreadable", `the settings file ${path} cannot be read`, {
       got: tomlReason(error),
+      ...(error instanceof TomlError && { hint: 'Correct that line: a setting is written as key = "text", key = 5 or key = true.' }),
     });
   }
   const known = Object.entries({ ...verb.spec.settingsOf, ...specs }).flatMap(([name, spec]) =>
@@ -121,7 +122,7 @@ function readSettingsFile(
   for (const key of Object.keys(keys)) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);
-    throw new CaiError("cli.setting-unknown", `${path} has the unknown key /${key}`, { ...(near && { expected: near }), got: key });
+    throw new CaiError("cli.setting-unknown", `${path} has the unknown key ${key}`, { ...(near && { expected: near }), got: key });
   }
   return { path, keys };
 }

@@ -10,7 +10,7 @@ export const kbsErrors = {
   "kbs.message-malformed": {
     exit: 1,
     cause: "A message of the KBS protocol lacks a member, or one has the wrong form.",
-    remedy: "Check that both ends speak version 0.4.0 and that the address is a trustee.",
+    remedy: "Correct what the message names; between programs, check that both ends speak version 0.4.0 and that the address is a trustee.",
   },
   "kbs.version-unsupported": {
     exit: 1,

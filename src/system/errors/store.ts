@@ -5,7 +5,8 @@ export const storeErrors = {
   "store.record-tampered": {
     exit: 3,
     cause: "A row of the trustee's database is not as the trustee wrote it: edited, moved, dropped, or restored from an older copy.",
-    remedy: "Find out who wrote to the database; restore a whole backup together with its master key.",
+    remedy:
+      "Was the master key replaced (`cai trustee rekey`) or mixed up? Give every replica the right one, and start it again. Else find out who wrote to the database; restore a whole backup together with its master key.",
   },
   "store.missing": {
     exit: 2,
@@ -21,7 +22,8 @@ export const storeErrors = {
     exit: 4,
     cause:
       "The store's database does not answer now: it is down, it restarts, it has no connection or no room left, or something locks it.",
-    remedy: "See that the database runs and has room. The trustee goes on by itself as soon as it answers.",
+    remedy:
+      "See that the database runs and has room. A trustee that runs goes on by itself as soon as it answers; one that is only starting is to be started again.",
   },
   "store.schema-unknown": {
     exit: 1,

@@ -60,11 +60,14 @@ test("it says of each route who may call it: nothing is open that the table does
 
 test("it is whole: parameters of paths are declared, bodies have content, and what it refers to is there", () => {
   const text = JSON.stringify(document);
-  for (const [, name] of text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g))
-    expect(document.components.schemas).toHaveProperty(name!);
+  const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference!);
+  const schemas = Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`);
+  expect(references.filter((reference) => !schemas.includes(reference))).toEqual([]);
+  expect(references.length).toBeGreaterThan(operations().length);
   for (const { path, parameters = [], requestBody, responses, security, method } of operations()) {
-    expect(parameters.map(({ name }) => `{${name}}`)).toEqual(path.match(/\{\w+\}/g) ?? []);
-    for (const parameter of parameters) expect(parameter).toMatchObject({ in: "path", required: true });
+    const inPath = parameters.filter((parameter) => parameter.in === "path");
+    expect(inPath.map(({ name }) => `{${name}}`)).toEqual(path.match(/\{\w+\}/g) ?? []);
+    for (const parameter of parameters) expect(parameter.required).toBe(parameter.in === "path");
     const route = routeOf(method, path);
     expect(requestBody !== undefined).toBe(route.bodyLimit > NO_BODY);
     if (requestBody) expect(Object.keys(requestBody.content)).toHaveLength(1);
@@ -76,4 +79,14 @@ test("it is whole: parameters of paths are declared, bodies have content, and wh
 test("it describes bodies by the schemas that read them", () => {
   const auth = document.paths["/kbs/v0/auth"]?.["post"]?.requestBody?.content["application/json"]?.schema;
   expect(auth).toMatchObject({ type: "object", required: ["version", "tee", "extra-params"] });
+});
+
+test("it says where an administrator names the realm that is meant, and what lists can be asked for", () => {
+  const queryOf = (method: string, path: string) =>
+    (document.paths[path]![method]!.parameters ?? []).filter((parameter) => parameter.in === "query").map(({ name }) => name);
+  expect(queryOf("post", "/kbs/v0/resource-policy")).toEqual(["realm"]);
+  expect(queryOf("post", "/kbs/v0/cai/references")).toEqual(["realm"]);
+  expect(queryOf("get", "/kbs/v0/cai/decisions")).toEqual(["realm", "kind", "outcome", "since", "until", "before", "limit"]);
+  expect(queryOf("post", "/kbs/v0/cai/roles")).toEqual([]);
+  expect(queryOf("post", "/kbs/v0/resource/{path}")).toEqual([]);
 });

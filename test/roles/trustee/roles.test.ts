@@ -162,6 +162,15 @@ describe("a role of one realm", () => {
     expect(await refusal(admin(aAdmin, "POST", "resource/teamA/inner/k", "v"))).toBe("403 admin.forbidden");
   });
 
+  test("has rights that there are, and whoever asks for another one is told which", async () => {
+    const answer = await post("cai/roles", { name: "x", role: { rights: ["resource.reed"] } });
+    expect(answer.status).toBe(400);
+    const { id, detail } = (await answer.json()) as { id: string; detail: string };
+    expect(id).toBe("kbs.message-malformed");
+    expect(detail).toContain("/role/rights/0: ");
+    for (const right of ADMIN_RIGHTS) if (right !== "role.write") expect(detail).toContain(`"${right}"`);
+  });
+
   test("is a role of a realm that there is", async () => {
     expect(await refusal(post("cai/roles", { name: "x", role: { realm: "nobody", rights: "all" } }))).toBe("404 kbs.realm-missing");
   });

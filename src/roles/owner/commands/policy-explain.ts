@@ -17,6 +17,7 @@ const TRUSTEE_GROUP = "of a trustee's decision";
 const TRUSTEE_FLAGS = {
   trustee: { ...ADMIN_FLAGS.trustee, group: TRUSTEE_GROUP },
   "admin-key": { ...adminKey, group: TRUSTEE_GROUP },
+  "as-role": { ...ADMIN_FLAGS["as-role"], group: TRUSTEE_GROUP },
   "trustee-pin": { ...ADMIN_FLAGS["trustee-pin"], group: TRUSTEE_GROUP },
   ca: { ...ADMIN_FLAGS.ca, group: TRUSTEE_GROUP },
   realm: { ...REALM_FLAG, group: TRUSTEE_GROUP },
@@ -103,7 +104,7 @@ async function explainDecision(
   }
   const admin = await connectAdmin({ ...flags, "admin-key": key }, signal);
   const single = await getDecision(admin, name, flags.realm);
-  return reportOf(single, await referencesOf(admin, single));
+  return reportOf(admin.world, single, await referencesOf(admin, single));
 }
 
 /** A copy as plain JSON, with every text changed. */

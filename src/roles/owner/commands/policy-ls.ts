@@ -28,9 +28,9 @@ export default defineVerb({
       ...inForce.map(({ kind, id, sha384 }) => [
         `${kind} policy ${id}`.trim(),
         nameOf(sha384) ? `template ${nameOf(sha384)}` : "your own",
-        `sha384 ${sha384}`,
+        shownDigest(sha384),
       ]),
-      ...brought.map(({ kind, name, sha384 }) => [`template ${name}`, `for the ${kind} policy`, `sha384 ${sha384}`]),
+      ...brought.map(({ kind, name, sha384 }) => [`template ${name}`, `for the ${kind} policy`, shownDigest(sha384)]),
     ];
     print(
       { policies: inForce.map((policy) => ({ ...policy, template: nameOf(policy.sha384) ?? null })), templates: brought },
@@ -38,6 +38,11 @@ export default defineVerb({
     );
   },
 });
+
+/** As `cai policy set` and `cai policy explain` show it. */
+function shownDigest(sha384: string): string {
+  return `sha384 ${Buffer.from(sha384, "base64url").toString("hex").slice(0, 16)}…`;
+}
 
 /** The form in which trustees list digests (trustee.md §1.2). */
 function digest(text: string): string {

@@ -37,8 +37,8 @@ export default defineVerb({
   examples: [
     { about: "now", line: "cai trustee signer rotate --admin-key cai-trustee/admin.key" },
     {
-      about: "announced, so that relying parties can fetch the key set before",
-      line: "cai trustee signer rotate --at 2030-01-01T00:00:00Z --admin-key cai-trustee/admin.key",
+      about: "in an hour: announced, so that relying parties can fetch the key set before",
+      line: "cai trustee signer rotate --at $(($(date +%s) + 3600)) --admin-key cai-trustee/admin.key",
     },
     {
       about: "because the key may be known to others",

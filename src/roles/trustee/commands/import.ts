@@ -82,6 +82,9 @@ export default defineVerb({
     ];
     print({ dry_run: options.dryRun, ...report.json(), serve_flags: serve }, lines.join("\n"));
     const refused = report.count("refused");
-    if (refused > 0) throw new CaiError("trustee.import-incomplete", `${refused} things could not be taken`, { got: String(refused) });
+    if (refused > 0)
+      throw new CaiError("trustee.import-incomplete", `${refused} of the old trustee's things could not be taken`, {
+        got: String(refused),
+      });
   },
 });

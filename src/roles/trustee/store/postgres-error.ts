@@ -41,6 +41,23 @@ export function meaningOf(error: unknown): CaiError {
   }
   // No such table, column, function or schema; columns of other types.
   if (/^(42P01|42703|42883|42804|3F000|22P02)$/.test(state)) return tampered({ table: `of the database (${shown})` });
-  const refused = /^(28|3D|42501)/.test(state) || /AUTH|PASSWORD|TLS|SSL|CERT/.test(code);
-  return new CaiError("store.unreadable", `the database ${refused ? "refuses" : "cannot be used"} (${shown})`, { cause: error });
+  const [what, hint] = REFUSALS.find(([pattern]) => pattern.test(state || code))?.[1] ?? [
+    "the database cannot be used",
+    "See that it is a PostgreSQL server that answers at the address of the setting `store`.",
+  ];
+  return new CaiError("store.unreadable", `${what} (${shown})`, { hint, cause: error });
 }
+
+/** By the server's SQLSTATE or the client's code: what a refusal means, and what mends it. */
+const REFUSALS: readonly (readonly [pattern: RegExp, words: readonly [what: string, hint: string]])[] = [
+  [/^28|AUTH|PASSWORD/, ["the database refuses the user or the password", "Correct them in the setting `store`, or at the server."]],
+  [/^3D/, ["the server has no such database", "Make it (CREATE DATABASE), or correct its name in the setting `store`."]],
+  [/^42501/, ["the database refuses what its user has no right to", "Make the user of the setting `store` the owner of the database."]],
+  [
+    /TLS|SSL|CERT/,
+    [
+      "the database's TLS is not accepted",
+      "Name its certificate authority (sslrootcert=FILE in the setting `store`), call it by a name that its certificate has, or see that it speaks TLS.",
+    ],
+  ],
+];

@@ -66,6 +66,6 @@ export function checkRow(key: Uint8Array, position: Position, content: string, m
 export function tampered(position: { readonly table: string; readonly key?: string }): CaiError {
   const row = position.key === undefined ? `table ${position.table}` : `row ${JSON.stringify(position.key)} of table ${position.table}`;
   return new CaiError("store.record-tampered", `${row} is not as the trustee wrote it`, {
-    hint: "Somebody changed the database, restored a part of it, or put another store's master key beside it. Restore a whole backup.",
+    hint: "Either the master key is another one than the store was sealed with (another store's, or one from before or after `cai trustee rekey`): put the right one there. Or somebody changed the database, or restored a part of it: restore a whole backup.",
   });
 }
