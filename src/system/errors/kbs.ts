@@ -44,8 +44,9 @@ export const kbsErrors = {
   },
   "kbs.evidence-class": {
     exit: 3,
-    cause: "The primary evidence is not of a CPU platform, or additional evidence is.",
-    remedy: "Send the CPU platform's evidence as primary evidence and devices as additional.",
+    cause:
+      "The primary evidence is not of a CPU platform, additional evidence is, or a platform comes twice where a token can name it once.",
+    remedy: "Send the CPU platform's evidence as primary evidence and devices as additional; for a simple token, one device of a kind.",
   },
   "kbs.binding-untagged": {
     exit: 3,
