@@ -219,6 +219,13 @@ describe("settings", () => {
     expect(ended.stderr).toContain("expected: count");
   });
 
+  test("that cannot be are refused by the name that they have where they stand", async () => {
+    write("count = 1000000\n");
+    expect((await run(["x"], {}, file)).stderr).toContain(`count in ${file} cannot be 1000000`);
+    expect((await run(["x"], { CAI_COUNT: "many" }, file)).stderr).toContain('the variable CAI_COUNT cannot be "many"');
+    expect((await run(["x", "--count", "many"], {}, file)).stderr).toContain('--count cannot be "many"');
+  });
+
   test("of a file that is no TOML are refused with the place, and no line of the file is shown", async () => {
     const secret = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }) as string;
     write(secret);

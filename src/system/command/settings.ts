@@ -53,7 +53,7 @@ export function resolveSettings(
   for (const [name, spec] of Object.entries(verb.spec.flags)) {
     const [raw, source] = pick(name, spec, values[name], environment, file);
     sources[name] = source;
-    flags[name] = raw === undefined && spec.kind === "switch" ? false : readValue(name, spec, raw);
+    flags[name] = raw === undefined && spec.kind === "switch" ? false : readValue(name, spec, raw, placeOf(name, source, file?.path));
     if (flags[name] === undefined && (spec.kind === "text" || spec.kind === "number") && spec.required) {
       throw new CaiError("cli.usage", `\`cai ${verb.spec.path}\` needs --${name} ${spec.value}`, { hint: `cai ${verb.spec.path} --help` });
     }
@@ -173,11 +173,18 @@ function pick(
   return [undefined, "unset"];
 }
 
-function readValue(name: string, spec: FlagSpec, raw: unknown): Value {
-  if (spec.kind === "list") return readList(name, spec, raw ?? []);
+/** @returns where a setting is to be corrected, as its user would look for it */
+function placeOf(name: string, source: SettingSource, file: string | undefined): string {
+  if (source === "environment") return `the variable ${environmentName(name)}`;
+  return source === "file" ? `${settingKey(name)} in ${file}` : `--${name}`;
+}
+
+/** @param place  where the value was given */
+function readValue(name: string, spec: FlagSpec, raw: unknown, place: string): Value {
+  if (spec.kind === "list") return readList(name, spec, raw ?? [], place);
   if (raw === undefined) return undefined;
   const invalid = (expected: string) =>
-    new CaiError("cli.setting-invalid", `--${name} cannot be ${JSON.stringify(raw)}`, { expected, got: String(raw) });
+    new CaiError("cli.setting-invalid", `${place} cannot be ${JSON.stringify(raw)}`, { expected, got: String(raw) });
   switch (spec.kind) {
     case "switch": {
       if (raw === true || raw === "true" || raw === "1") return true;
@@ -198,10 +205,10 @@ function readValue(name: string, spec: FlagSpec, raw: unknown): Value {
 }
 
 /** @param raw  a variable's text, with commas between; or what the command line, the settings file or the default gives */
-function readList(name: string, { value }: ListFlag, raw: unknown): readonly string[] {
+function readList(name: string, { value }: ListFlag, raw: unknown, place: string): readonly string[] {
   const list = typeof raw === "string" ? raw.split(",").map((text) => text.trim()) : raw;
   if (Array.isArray(list) && list.every((each) => typeof each === "string" && each !== "")) return list;
-  throw new CaiError("cli.setting-invalid", `--${name} cannot be ${JSON.stringify(raw)}`, {
+  throw new CaiError("cli.setting-invalid", `${place} cannot be ${JSON.stringify(raw)}`, {
     expected: `${value}, or in a settings file an array of such texts: ${settingKey(name)} = ["…", "…"]`,
     got: JSON.stringify(raw),
   });
