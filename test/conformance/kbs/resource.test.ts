@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ask, refusalOf, valuesOf, verdict } from "./http.ts";
 import { ecKey, type GuestKey, openAsUpstream, rsaKey } from "./jwe.ts";
 import { Peer } from "./peer.ts";
-import { ALLOW_ALL, manage, serveFamilies, setResourcePolicy, store } from "./trustee.ts";
+import { ALLOW_ALL, adminToken, manage, serveFamilies, setResourcePolicy, store } from "./trustee.ts";
 
 const SECRET = "conformance secret, ünïcode";
 const NAME = "default/key/one";
@@ -217,7 +217,22 @@ describe.each(each)("to peers of the family %s", (family, subject) => {
   });
 });
 
-test("§1.1 HEAD is answered as GET is, without a body", async () => {
-  const answer = await ask(oa().url, { method: "HEAD", target: `/kbs/v0/resource/${NAME}` });
-  expect([answer.status, answer.body.length]).toEqual([401, 0]);
+test("§1.1 HEAD is no method of a resource, whatever token comes with it, and records no release; what is public answers it without a body", async () => {
+  const guest = new Peer(oa().url);
+  const { cookie, token } = await guest.attest();
+  const head = (target: string, headers = {}) => ask(oa().url, { method: "HEAD", target, headers });
+  const releases = async () => {
+    const answer = await manage(oa(), "GET", "cai/decisions?kind=release");
+    expect(answer.status).toBe(200);
+    return answer.body.toString();
+  };
+  const before = await releases();
+  for (const headers of [{}, { Cookie: cookie }, { Authorization: `Bearer ${token}` }, { Attestation: token }]) {
+    const answer = await head(`/kbs/v0/resource/${NAME}`, headers);
+    expect([answer.status, answer.body.length, valuesOf(answer, "allow")]).toEqual([405, 0, ["GET, POST, DELETE"]]);
+  }
+  expect((await head("/kbs/v0/resource-policy", { Authorization: `Bearer ${adminToken(oa().adminKey)}` })).status).toBe(405);
+  expect(await releases()).toBe(before);
+  const ready = await head("/readyz");
+  expect([ready.status, ready.body.length]).toEqual([200, 0]);
 });
