@@ -194,6 +194,16 @@ describe.each(each)("to peers of the family %s", (family, subject) => {
     }
   });
 
+  test("§5.2 a token names an issuer where those of the family do, and report data and init data stand beside the platform's claims", async () => {
+    const { token } = await new Peer(subject().url).attest();
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    expect(claims.iss).toBe(family === "coco" ? "CoCo-Attestation-Service" : undefined);
+    const { tdx, ...beside } = claims.submods.cpu0["ear.veraison.annotated-evidence"];
+    expect(Object.keys(beside).sort()).toEqual(["init_data", "init_data_claims", "report_data", "runtime_data_claims"]);
+    expect(tdx.quote.body.report_data).toBe(beside.report_data);
+    expect([Object.keys(tdx).includes("report_data"), Object.keys(tdx).includes("init_data")]).toEqual([false, false]);
+  });
+
   test("§5.5 a token opens nothing where its signer, form or time is another", async () => {
     const guest = new Peer(subject().url);
     const { token } = await guest.attest();
