@@ -5,8 +5,8 @@ import { compilePolicy } from "./rego/index.ts";
 const RULE = "extensions";
 const MAX_EXTENSIONS = 64;
 const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,127}$/;
-/** The members that a submodule has anyway. */
-const RESERVED = /^ear\./;
+/** The members that EAR gives a submodule; other names of `ear.` are free, as the default policy of CoCo adds `ear.trustee.identifiers`. */
+const RESERVED = /^ear\.(status|trustworthiness-vector|appraisal-policy-id|all-claims|raw-evidence|verifier-id|veraison\..*)$/i;
 
 /**
  * What an attestation policy adds to a token's submodule by `data.policy.extensions`: an array of `{name, key, value}`, the key a number that forms
@@ -42,7 +42,7 @@ function readExtension(extension: JsonValue): readonly [name: string, key: numbe
   if (typeof extension !== "object" || extension === null || Array.isArray(extension)) throw invalid("objects of name, key and value");
   const { name, key, value } = extension as JsonObject;
   if (typeof name !== "string" || !NAME.test(name) || RESERVED.test(name))
-    throw invalid("names of letters, digits, `.`, `_`, `-`, not `ear.…`");
+    throw invalid("names of letters, digits, `.`, `_`, `-` that EAR does not have already");
   if (typeof key !== "number" || !Number.isSafeInteger(key)) throw invalid("keys that are integers");
   if (value === undefined) throw invalid("a value each");
   return [name, key, value];

@@ -11,4 +11,5 @@ export type {
   TrustAnchor,
   Verifier,
 } from "./tee.ts";
+export { platformMembers } from "./tee.ts";
 export { isTeeName, type VerifierOptions, verifiers } from "./verifiers.ts";

@@ -38,7 +38,7 @@ export interface Claims {
   readonly reportData: string;
   /** lower-case hex of the field that binds init data; null where the platform has none, so that no claim may come from init data (I18) */
   readonly initData: string | null;
-  /** what stands under the platform's name in the token (trustee.md §6) */
+  /** the platform's own claims (trustee.md §6); {@link platformMembers} of them stand under its name in the token */
   readonly members: JsonObject;
   /** what the floor looks at, whatever the policies say (security.md §4) */
   readonly floor: FloorFacts;
@@ -46,6 +46,15 @@ export interface Claims {
   readonly currentUntil?: number;
   /** what names this machine, for deny rows (security.md I16) */
   readonly identifiers?: readonly PlatformIdentifier[];
+}
+
+/**
+ * @returns what stands under the platform's name in a token and in a policy's input: report data and init data, where verifiers emit them, stand
+ *   beside it instead (trustee.md §5.2)
+ */
+export function platformMembers({ members }: Pick<Claims, "members">): JsonObject {
+  const { report_data: _reportData, init_data: _initData, ...rest } = members;
+  return rest;
 }
 
 /** What may name a machine. Its measurements and init data are not among these: they are claims already. */

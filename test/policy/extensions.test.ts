@@ -12,6 +12,11 @@ describe("what an attestation policy adds to a submodule (trustee.md §5.2)", ()
     expect(extended(rule)).toEqual({ "from-input": 1, r: ["v"] });
   });
 
+  test("may have a name of `ear.` that EAR has not, as that of the default policy of the CoCo family", () => {
+    const rule = 'extensions := [{"name": "ear.trustee.identifiers", "key": -18, "value": {"validated": object.union_n([{}, {}])}}]';
+    expect(extended(rule)).toEqual({ "ear.trustee.identifiers": { validated: {} } });
+  });
+
   test("is nothing where there is no such rule, or it is undefined", () => {
     expect(extended("")).toEqual({});
     expect(extended("extensions := [] if input.absent")).toEqual({});
@@ -27,6 +32,10 @@ describe("what an attestation policy adds to a submodule (trustee.md §5.2)", ()
     'extensions := [{"name": "a", "key": 1.5, "value": 1}]',
     'extensions := [{"name": "", "key": 1, "value": 1}]',
     'extensions := [{"name": "ear.status", "key": 1, "value": "affirming"}]',
+    'extensions := [{"name": "ear.veraison.annotated-evidence", "key": 1, "value": {}}]',
+    'extensions := [{"name": "ear.veraison.policy-claims", "key": 1, "value": {}}]',
+    'extensions := [{"name": "ear.appraisal-policy-id", "key": 1, "value": "other"}]',
+    'extensions := [{"name": "ear.trustworthiness-vector", "key": 1, "value": {}}]',
     'extensions := [{"name": "__proto__", "key": 1, "value": 1}]',
     'extensions := [{"name": "a", "key": 1, "value": 1}, {"name": "a", "key": 2, "value": 1}]',
     'extensions := [{"name": "a", "key": 1, "value": 1}, {"name": "b", "key": 1, "value": 1}]',

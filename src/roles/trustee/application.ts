@@ -93,12 +93,19 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
   const app = new Hono<{ Bindings: Connection }>();
   // Which methods a path has, for those who ask with another one.
   const places = new TrieRouter<true>();
+  const methods = [...new Set(routes.map(({ method }) => method))];
+  const otherMethod = (raw: Request, path: string) => {
+    const allowed = methods.filter((method) => places.match(method, path)[0].length > 0);
+    if (allowed.length === 0) return refuse(raw, unknownPlace(pathOf(targetOf(raw.url)), routes));
+    return refuse(raw, new CaiError("kbs.method-unsupported", `${path} has no ${raw.method}`), { allow: allowed.join(", ") });
+  };
   for (const route of routes) {
     const meter = parts.metrics.route(route.path);
     for (const mount of mountsOf(route)) {
       places.add(route.method, mount + route.path, true);
       app.on(route.method, mount + route.path, async (context) => {
-        const { raw } = context.req;
+        const { raw, path } = context.req;
+        if (raw.method === "HEAD" && !answersHead(route)) return otherMethod(raw, path);
         const requestId = requestIdOf(raw.headers.get(REQUEST_ID_HEADER));
         // What an admin token and the answer's signature are about is the path from the route's own prefix on, wherever that is mounted.
         const exchange = { route, raw, target: targetOf(raw.url).slice(mount.length), connection: context.env, requestId };
@@ -106,7 +113,6 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
       });
     }
   }
-  const methods = [...new Set(routes.map(({ method }) => method))];
   const unknown = parts.metrics.unknownRoute();
   const refuse = (raw: Request, error: unknown, headers: Record<string, string> = {}) => {
     const path = pathOf(targetOf(raw.url));
@@ -116,13 +122,14 @@ export function createApplication(parts: ApplicationParts, routes: readonly Rout
     unknown(raw.method, status, 0);
     return new Response(body, { status, headers: { [REQUEST_ID_HEADER]: requestId, "content-type": "application/json", ...headers } });
   };
-  app.notFound(({ req: { raw, path } }) => {
-    const allowed = methods.filter((method) => places.match(method, path)[0].length > 0);
-    if (allowed.length === 0) return refuse(raw, unknownPlace(pathOf(targetOf(raw.url)), routes));
-    return refuse(raw, new CaiError("kbs.method-unsupported", `${path} has no ${raw.method}`), { allow: allowed.join(", ") });
-  });
+  app.notFound(({ req: { raw, path } }) => otherMethod(raw, path));
   app.onError((error, { req: { raw } }) => refuse(raw, error));
   return { fetch: (request, connection) => app.fetch(request, connection) };
+}
+
+/** Whether HEAD is answered as GET is: where that says the same to everybody. Elsewhere it would be a release, or its record, without anything released. */
+function answersHead({ right }: Route): boolean {
+  return right === "public" || right === "local";
 }
 
 async function measured(logger: Logger, meter: RouteMeter, { route, raw, requestId }: Exchange, work: () => Promise<Response>) {

@@ -42,8 +42,9 @@ export interface AttestationParts extends VerificationParts {
   readonly denials: Denials;
   readonly usage: ReferenceUsage;
   readonly collateralGraceSeconds: number;
-  /** whose claims of init data tokens carry */
+  /** whose claims of init data tokens carry, and whether they name an issuer */
   readonly family: PeerFamily;
+  readonly issuerName: string;
 }
 
 /** One POST attest. */
@@ -201,6 +202,8 @@ async function mintClaims(
   draft.note({ detail: gradesDetail({ submods, policy, realm: ROOT_REALM, references: kept, now }) });
   return {
     eat_profile: EAR_PROFILE,
+    // trustee.md §5.2: one family names it, the other does not.
+    ...(parts.family === "coco" && { iss: parts.issuerName }),
     iat: now,
     exp: now + TOKEN_LIFE,
     "ear.verifier-id": { developer: "cai", build: `cai ${version}` },

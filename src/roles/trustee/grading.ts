@@ -1,6 +1,7 @@
 import { type AssuranceLevel, appraise, type FloorHit, policyExtensions } from "../../policy/index.ts";
 import { type EarSubmodule, PRIMARY_SUBMODULE } from "../../protocol/index.ts";
 import { CaiError, type JsonObject } from "../../system/index.ts";
+import { platformMembers } from "../../tee/index.ts";
 import type { HashedPolicy } from "./attestation-policy.ts";
 import { type EvidenceFacts, factsOf } from "./evidence-facts.ts";
 import type { VerifiedEvidence } from "./verification.ts";
@@ -116,6 +117,6 @@ export function annotatedEvidence({ tee, claims, runtimeDataClaims, initDataClai
     init_data: claims.initData,
     // A platform without a field for init data has bound none (security.md I18).
     init_data_claims: claims.initData === null ? null : initDataClaims,
-    [tee]: claims.members,
+    [tee]: platformMembers(claims),
   };
 }

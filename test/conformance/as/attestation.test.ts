@@ -103,9 +103,11 @@ describe.each([
       evidence: sampleEvidence(digestOf(structured), register),
       runtime_data: { structured },
     });
-    const report_data = b64(digestOf(structured));
-    const simulated = { svn: "1", report_data, simulated: true };
-    expect(evidenceIn(await tokenOf(attestation(of(), request(REGISTER))))["sample"]).toEqual({
+    const simulated = { svn: "1", simulated: true };
+    const evidence = evidenceIn(await tokenOf(attestation(of(), request(REGISTER))));
+    // Report data stand beside the platform's claims (trustee.md §5.2).
+    expect(evidence["report_data"]).toBe(b64(digestOf(structured)));
+    expect(evidence["sample"]).toEqual({
       ...simulated,
       measure_register: REGISTER,
       cc_eventlog: null,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ask, refusalOf, valuesOf, verdict } from "./http.ts";
 import { ecKey, type GuestKey, openAsUpstream, rsaKey } from "./jwe.ts";
 import { Peer } from "./peer.ts";
-import { ALLOW_ALL, manage, serveFamilies, setResourcePolicy, store } from "./trustee.ts";
+import { ALLOW_ALL, adminToken, manage, serveFamilies, setResourcePolicy, store } from "./trustee.ts";
 
 const SECRET = "conformance secret, ünïcode";
 const NAME = "default/key/one";
@@ -194,6 +194,16 @@ describe.each(each)("to peers of the family %s", (family, subject) => {
     }
   });
 
+  test("§5.2 a token names an issuer where those of the family do, and report data and init data stand beside the platform's claims", async () => {
+    const { token } = await new Peer(subject().url).attest();
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    expect(claims.iss).toBe(family === "coco" ? "CoCo-Attestation-Service" : undefined);
+    const { tdx, ...beside } = claims.submods.cpu0["ear.veraison.annotated-evidence"];
+    expect(Object.keys(beside).sort()).toEqual(["init_data", "init_data_claims", "report_data", "runtime_data_claims"]);
+    expect(tdx.quote.body.report_data).toBe(beside.report_data);
+    expect([Object.keys(tdx).includes("report_data"), Object.keys(tdx).includes("init_data")]).toEqual([false, false]);
+  });
+
   test("§5.5 a token opens nothing where its signer, form or time is another", async () => {
     const guest = new Peer(subject().url);
     const { token } = await guest.attest();
@@ -217,7 +227,22 @@ describe.each(each)("to peers of the family %s", (family, subject) => {
   });
 });
 
-test("§1.1 HEAD is answered as GET is, without a body", async () => {
-  const answer = await ask(oa().url, { method: "HEAD", target: `/kbs/v0/resource/${NAME}` });
-  expect([answer.status, answer.body.length]).toEqual([401, 0]);
+test("§1.1 HEAD is no method of a resource, whatever token comes with it, and records no release; what is public answers it without a body", async () => {
+  const guest = new Peer(oa().url);
+  const { cookie, token } = await guest.attest();
+  const head = (target: string, headers = {}) => ask(oa().url, { method: "HEAD", target, headers });
+  const releases = async () => {
+    const answer = await manage(oa(), "GET", "cai/decisions?kind=release");
+    expect(answer.status).toBe(200);
+    return answer.body.toString();
+  };
+  const before = await releases();
+  for (const headers of [{}, { Cookie: cookie }, { Authorization: `Bearer ${token}` }, { Attestation: token }]) {
+    const answer = await head(`/kbs/v0/resource/${NAME}`, headers);
+    expect([answer.status, answer.body.length, valuesOf(answer, "allow")]).toEqual([405, 0, ["GET, POST, DELETE"]]);
+  }
+  expect((await head("/kbs/v0/resource-policy", { Authorization: `Bearer ${adminToken(oa().adminKey)}` })).status).toBe(405);
+  expect(await releases()).toBe(before);
+  const ready = await head("/readyz");
+  expect([ready.status, ready.body.length]).toEqual([200, 0]);
 });

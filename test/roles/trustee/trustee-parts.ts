@@ -60,6 +60,7 @@ export async function openParts({
     denials: new Denials(store),
     usage: new ReferenceUsage(store),
     collateralGraceSeconds: 0,
+    issuerName: "an issuer",
     family,
     versions,
   };

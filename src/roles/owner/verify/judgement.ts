@@ -1,6 +1,6 @@
 import { type Appraisal, type AssuranceLevel, appraise, assurance, type FloorHit, floor } from "../../../policy/index.ts";
 import { CaiError, type ErrorId, type JsonObject } from "../../../system/index.ts";
-import type { Claims, TrustAnchor } from "../../../tee/index.ts";
+import { type Claims, platformMembers, type TrustAnchor } from "../../../tee/index.ts";
 import { type Check, CheckReport, type CollateralSource, type TcbStatus, verifyEvidence } from "../../../tee/tdx/index.ts";
 import { type EvidenceInput, readEvidenceInput } from "./evidence-input.ts";
 import { compareReferences, type ReferenceDiff } from "./reference-diff.ts";
@@ -128,7 +128,7 @@ export const annotatedEvidence = (claims: Claims, { runtimeData, initData }: Pic
   runtime_data_claims: runtimeData ?? null,
   init_data: claims.initData,
   init_data_claims: initData?.claims ?? null,
-  [claims.tee]: claims.members,
+  [claims.tee]: platformMembers(claims),
 });
 
 /** The checks of the policy. All are looked at, so that a reader sees each; the first that fails is the error. */
