@@ -10,6 +10,8 @@ const JOBS_PER_WORKER = 2;
 const TIMEOUT_MS = 10_000;
 /** A thread costs some 25 MB and a tenth of a second to start; most evidence is verified in a tenth of a millisecond. */
 const PATIENCE_MS = 5;
+/** How long a thread without anything to verify is kept, milliseconds: the evidence of machines that are known needs none. */
+const IDLE_MS = 10_000;
 /** Machines that are known at a time. */
 const MAX_KNOWN = 1024;
 
@@ -24,6 +26,8 @@ export interface VerifierPoolOptions {
   readonly timeout?: number;
   /** how long evidence waits for the threads that are there before another one starts, milliseconds; default 5 */
   readonly patience?: number;
+  /** how long threads are kept that have nothing to verify, milliseconds; default 10 s */
+  readonly idle?: number;
   /**
    * Where to verify what machines send that a thread has verified before: `here` (default), on the calling thread, for handing it over takes as long as
    * verifying it; or in a `thread` like everything else.
@@ -57,6 +61,7 @@ export class VerifierPool {
   #threads: VerificationThread[] = [];
   #stopped = false;
   #hurry: ReturnType<typeof setTimeout> | undefined;
+  #rest: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: VerifierPoolOptions) {
     this.#options = options;
@@ -86,6 +91,7 @@ export class VerifierPool {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#hurry);
+    clearTimeout(this.#rest);
     for (const thread of this.#threads) thread.end();
     for (const { answer } of this.#waiting.splice(0)) answer.reject(stopped());
   }
@@ -129,7 +135,10 @@ export class VerifierPool {
       }
       const { work, anchors, answer } = this.#waiting.shift()!;
       this.#open++;
-      const done = () => this.#open--;
+      const done = () => {
+        this.#open--;
+        this.#restLater();
+      };
       try {
         thread.verify(work, anchors).finally(done).then(answer.resolve, answer.reject);
       } catch (error) {
@@ -157,6 +166,17 @@ export class VerifierPool {
       this.#hurry = undefined;
       this.#distribute();
     }, this.#patience);
+  }
+
+  /** Ends the threads once none of them has had anything to verify for a while. */
+  #restLater(): void {
+    clearTimeout(this.#rest);
+    if (this.#open > 0 || this.#waiting.length > 0 || this.#stopped) return;
+    this.#rest = setTimeout(() => {
+      if (this.#open > 0 || this.#waiting.length > 0) return;
+      for (const thread of this.#threads) thread.end();
+    }, this.#options.idle ?? IDLE_MS);
+    this.#rest.unref();
   }
 
   get #mayGrow(): boolean {

@@ -216,6 +216,22 @@ describe("a pool of verifiers", () => {
     expect(workers.map(({ received }) => received.filter(({ kind }) => kind === "job").length)).toEqual([2, 1]);
   });
 
+  test("ends threads that have nothing to verify any more, and starts another one when there is", async () => {
+    const workers: FakeWorker[] = [];
+    const start = () => {
+      const worker = new FakeWorker((message) => {
+        if (message.kind === "job") worker.say({ kind: "verdict", job: message.job, used: undefined, claims: "{}" });
+      });
+      workers.push(worker);
+      return worker as unknown as Worker;
+    };
+    const { pool, verify } = poolOf({ start, idle: 0 });
+    expect(await verify(good)).toEqual({} as never);
+    while (pool.threads > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(await verify(good)).toEqual({} as never);
+    expect(workers.map(({ ended }) => ended)).toEqual([true, false]);
+  });
+
   test("refuses what is left when it stops, ends its threads, and takes nothing afterwards", async () => {
     const worker = new FakeWorker();
     const { pool, verify } = poolOf(faked(worker));

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { packToken, unpackToken } from "./packed-token.ts";
 import { tampered } from "./seal.ts";
 
 const IV_SIZE = 12;
@@ -6,7 +7,7 @@ const TAG_SIZE = 16;
 
 /**
  * Seals a session's token under its id, of which the database has a hash only: whoever reads it finds no token (security.md I25), and none
- * moved from another session is given out.
+ * moved from another session is given out. It is packed before, for tokens are long, and every session writes one.
  *
  * @param id  the session id, 128 random bits as text
  * @returns base64 of iv ‖ ciphertext ‖ tag, AES-256-GCM
@@ -14,7 +15,7 @@ const TAG_SIZE = 16;
 export function sealToken(id: string, token: string): string {
   const iv = randomBytes(IV_SIZE);
   const cipher = createCipheriv("aes-256-gcm", keyOf(id), iv);
-  return Buffer.concat([iv, cipher.update(token), cipher.final(), cipher.getAuthTag()]).toString("base64");
+  return Buffer.concat([iv, cipher.update(packToken(token)), cipher.final(), cipher.getAuthTag()]).toString("base64");
 }
 
 /** @throws CaiError `store.record-tampered` where the row is not as it was written */
@@ -24,7 +25,7 @@ export function unsealToken(id: string, sealed: string): string {
   const decipher = createDecipheriv("aes-256-gcm", keyOf(id), bytes.subarray(0, IV_SIZE));
   decipher.setAuthTag(bytes.subarray(bytes.length - TAG_SIZE));
   try {
-    return Buffer.concat([decipher.update(bytes.subarray(IV_SIZE, bytes.length - TAG_SIZE)), decipher.final()]).toString();
+    return unpackToken(Buffer.concat([decipher.update(bytes.subarray(IV_SIZE, bytes.length - TAG_SIZE)), decipher.final()]));
   } catch {
     throw tampered({ table: "sessions" });
   }

@@ -48,35 +48,37 @@ async function insertNew(
   return inserted;
 }
 
-/** Attested sessions. */
+/** Where the process has the database for itself, what only lives for minutes survives the end of the process, and the disk is not waited for. */
+const SHORT_LIVED: WriteOptions = { untilRestart: true };
+
+/**
+ * Attested sessions. One that a power cut takes is not there afterwards, and its guest attests anew: no nonce from before is taken then, so
+ * that nothing else ever comes into its place (security.md I3).
+ */
 export class StoredSessions implements Sessions {
   readonly #driver: Driver;
   readonly #puts: Batcher<{ readonly id: Uint8Array; readonly session: Session }, void>;
 
   constructor(driver: Driver, guard: Guard) {
     this.#driver = driver;
-    this.#puts = new Batcher(
-      async (items) => {
-        const rows = new Map<string, readonly [Uint8Array, ...(string | number | Uint8Array)[]]>();
-        const firsts = items.map((item) => {
-          const key = hex(item.id);
-          if (rows.has(key)) return undefined;
-          const { body, token, expires, tagged, version, tee, hash } = item.session;
-          rows.set(key, [item.id, body, token, expires, tagged ? 1 : 0, version, tee, hash]);
-          return key;
-        });
-        const columns = ["id", "body", "token", "expires", "tagged", "version", "tee", "hash"];
-        const inserted = await driver.write(async (statements) => {
-          await guard(statements);
-          return insertNew(statements, "sessions", columns, [...rows.values()]);
-        });
-        return firsts.map((key): Outcome<void> => {
-          return key !== undefined && inserted.has(key) ? { value: undefined } : { error: attestedBefore() };
-        });
-      },
-      MAX_BATCH,
-      () => driver.settled(),
-    );
+    this.#puts = new Batcher(async (items) => {
+      const rows = new Map<string, readonly [Uint8Array, ...(string | number | Uint8Array)[]]>();
+      const firsts = items.map((item) => {
+        const key = hex(item.id);
+        if (rows.has(key)) return undefined;
+        const { body, token, expires, tagged, version, tee, hash } = item.session;
+        rows.set(key, [item.id, body, token, expires, tagged ? 1 : 0, version, tee, hash]);
+        return key;
+      });
+      const columns = ["id", "body", "token", "expires", "tagged", "version", "tee", "hash"];
+      const inserted = await driver.write(async (statements) => {
+        await guard(statements);
+        return insertNew(statements, "sessions", columns, [...rows.values()]);
+      }, SHORT_LIVED);
+      return firsts.map((key): Outcome<void> => {
+        return key !== undefined && inserted.has(key) ? { value: undefined } : { error: attestedBefore() };
+      });
+    }, MAX_BATCH);
   }
 
   async get(id: string, now: number): Promise<Session | undefined> {
@@ -112,7 +114,7 @@ export class StoredSpentOnce implements SpentOnce {
   readonly #spends: Batcher<{ readonly hash: Uint8Array; readonly expires: number }, boolean>;
 
   constructor(driver: Driver, guard: Guard, table: "nonces" | "token_ids") {
-    const options: WriteOptions = table === "nonces" ? { untilRestart: true } : {};
+    const options = table === "nonces" ? SHORT_LIVED : {};
     this.#spends = new Batcher(
       async (items) => {
         const rows = new Map<string, readonly [Uint8Array, number]>();
