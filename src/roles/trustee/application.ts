@@ -1,24 +1,20 @@
-import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { TrieRouter } from "hono/router/trie-router";
 import { bodyContext, KBS_PREFIX, KEYLESS_CONTEXT, type PeerFamily, SIGNATURE_HEADER } from "../../protocol/index.ts";
 import { CaiError, type Logger, onBehalfOf } from "../../system/index.ts";
-import { type AdminScope, adminScope } from "./admin-scope.ts";
-import type { Administrator, AdministratorCheck } from "./administrators.ts";
+import type { Administrator } from "./administrators.ts";
+import { type AdminWrite, type AdmissionParts, adminDecision, admit, recordChange, recordFailure } from "./admission.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { TrustedProxies } from "./client-address.ts";
 import type { ClientLimits, Counted } from "./client-limits.ts";
 import { errorAnswer, isFailure } from "./error-answer.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import type { Metrics, RouteMeter } from "./metrics.ts";
-import { bearerOf } from "./presented-token.ts";
-import { type Realms, readRealm } from "./realm.ts";
-import type { DecisionSubject, Recorder } from "./recorder.ts";
+import { readRealm } from "./realm.ts";
 import { readBody } from "./request-body.ts";
 import { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
-import { type AdminRight, isAdminRight } from "./rights.ts";
+import { isAdminRight } from "./rights.ts";
 import { type Call, mountsOf, type Reply, type Route, SMALL_BODY } from "./route.ts";
-import { ROOT_REALM } from "./store/index.ts";
 
 /** How long a body may take to arrive, milliseconds. */
 const BODY_TIMEOUT_MS = 30_000;
@@ -29,18 +25,12 @@ const MAX_BODIES = 128 * 1024 * 1024;
 /** What a proxy adds for whom it asks: the request is nobody's on this machine then, though the connection is. */
 const FORWARDED = ["x-forwarded-for", "forwarded", "x-real-ip"] as const;
 
-export interface ApplicationParts {
+export interface ApplicationParts extends AdmissionParts {
   readonly keys: TrusteeKeys;
-  readonly administrators: AdministratorCheck;
-  readonly recorder: Recorder;
-  readonly logger: Logger;
   readonly clock: () => number;
   readonly proxies: TrustedProxies;
   readonly limits: ClientLimits;
   readonly metrics: Metrics;
-  readonly realms: Realms;
-  /** whether the readings that upstream leaves open are open here, too (trustee.md §1.2) */
-  readonly legacyOpen: boolean;
   /** as whose errors are answered */
   readonly family: PeerFamily;
 }
@@ -171,11 +161,12 @@ async function answer(parts: ApplicationParts, work: Work, exchange: Exchange): 
     });
     if (route.right === "local") requireLocal(raw, connection);
     if (isAdminRight(route.right)) {
-      // Taken before the handler, which may wipe the body.
       const about = adminDecision(route, call);
-      const admitted = await admit(parts, { ...route, right: route.right }, call, about, exchange, () => {
+      const refused = () => {
         if (limited) parts.limits.failed(client.address);
-      });
+      };
+      const adminRoute = { ...route, right: route.right };
+      const admitted = await admit(parts, { route: adminRoute, call, target, privateConnection: connection.private, about, refused });
       ({ administrator } = admitted);
       call = { ...call, ...admitted.scope };
       if (administrator !== undefined && route.method !== "GET") write = { about: { ...about, realm: call.realm }, administrator };
@@ -221,125 +212,6 @@ function makeRoom(arriving: Set<AbortController>): void {
 function requireLocal({ headers }: Request, { local }: Connection): void {
   if (local && !FORWARDED.some((name) => headers.has(name))) return;
   throw new CaiError("admin.forbidden", "this is for programs of the trustee's own machine");
-}
-
-interface Admitted {
-  /** undefined where the reading is open to everybody */
-  readonly administrator: Administrator | undefined;
-  readonly scope: AdminScope;
-}
-
-/**
- * Lets an administrator in whose role has the route's right, for what the request is about (security.md I21, I23).
- *
- * @param refused  called before a denial is written down, which takes time that others could use to guess on
- */
-async function admit(
-  parts: ApplicationParts,
-  route: AdminRoute,
-  call: Call,
-  about: DecisionSubject,
-  exchange: Exchange,
-  refused: () => void,
-): Promise<Admitted> {
-  if (isOpen(parts, route, call)) return { administrator: undefined, scope: { realm: ROOT_REALM, confinedTo: ROOT_REALM } };
-  const administrator = await requireAdmin(parts, call, about, exchange, refused);
-  return { administrator, scope: await requireScope(parts, administrator, route, call, about, refused) };
-}
-
-type AdminRoute = Route & { readonly right: AdminRight };
-
-/** Whether a reading is one that the operator left open: without a token, and of the root realm only. */
-function isOpen({ legacyOpen }: ApplicationParts, route: Route, { headers, query }: Call): boolean {
-  const named = query.get("realm") ?? ROOT_REALM;
-  return legacyOpen && route.legacyOpen === true && route.method === "GET" && !headers.has("authorization") && named === ROOT_REALM;
-}
-
-async function requireAdmin(
-  parts: ApplicationParts,
-  call: Call,
-  about: DecisionSubject,
-  { target, connection }: Exchange,
-  refused: () => void,
-): Promise<Administrator> {
-  const request = { method: call.method, target, body: call.body };
-  try {
-    return await parts.administrators.require(bearerOf(call.headers), request, connection.private, call.now);
-  } catch (error) {
-    refused();
-    throw await parts.recorder.deny(error, about);
-  }
-}
-
-/** What a role has no right to is a denial; a request that names nothing is only a mistake. */
-async function requireScope(
-  parts: ApplicationParts,
-  administrator: Administrator,
-  route: AdminRoute,
-  call: Call,
-  about: DecisionSubject,
-  refused: () => void,
-): Promise<AdminScope> {
-  try {
-    return await adminScope(administrator.role, route, call, parts.realms);
-  } catch (error) {
-    if (CaiError.from(error).id !== "admin.forbidden") throw error;
-    refused();
-    throw await denyAdministrator(parts.recorder, { about, administrator }, error);
-  }
-}
-
-/** Who administers, as records name them. */
-const named = ({ name, role }: Administrator) => ({ name, role: role.name });
-
-/** Rights over what is secret: nothing that is computed from a body is kept, for a short secret could be guessed from it. */
-const SECRET: ReadonlySet<string> = new Set(["resource.write", "key.write"]);
-
-function adminDecision(route: Route, call: Call): DecisionSubject {
-  // The route's pattern where the path was not yet judged: a record must not be something that a stranger fills at will.
-  const subject = call.path.length <= 512 ? call.path : route.path;
-  const digest = call.body.length > 0 && !SECRET.has(route.right) ? createHash("sha256").update(call.body).digest("hex") : undefined;
-  return {
-    time: call.now,
-    kind: "admin",
-    subject: `${call.method} ${subject}`,
-    client: call.client,
-    request: call.requestId,
-    ...(call.realm !== "" && { realm: call.realm }),
-    ...(digest !== undefined && { digest }),
-  };
-}
-
-/** What an administrator does, for its record. */
-interface AdminWrite {
-  readonly about: DecisionSubject;
-  readonly administrator: Administrator;
-}
-
-async function recordChange(recorder: Recorder, { about, administrator }: AdminWrite, { change }: Reply): Promise<void> {
-  const draft = recorder.begin(about);
-  draft.note({ detail: { administrator: named(administrator), ...(change && { change }) } });
-  await draft.allow();
-}
-
-/** A change that fails may have been done in part, or wholly but for its record; where that cannot be written down either, the log says so. */
-async function recordFailure({ recorder, logger }: ApplicationParts, write: AdminWrite, thrown: unknown): Promise<unknown> {
-  try {
-    return await denyAdministrator(recorder, write, thrown);
-  } catch {
-    const { subject, request, client } = write.about;
-    const { administrator } = write;
-    const fields = { subject, request, client, administrator: administrator.name, role: administrator.role.name };
-    logger.error("a change that failed has no record", { ...fields, error: CaiError.from(thrown).id });
-    return thrown;
-  }
-}
-
-/** The denial of somebody who is known: no flood of strangers' denials takes its record away. @returns the error to throw */
-async function denyAdministrator(recorder: Recorder, { about, administrator }: AdminWrite, thrown: unknown): Promise<CaiError> {
-  const draft = recorder.begin(about);
-  draft.note({ attested: true, detail: { administrator: named(administrator) } });
-  return draft.deny(thrown);
 }
 
 function callOf(

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { DEFAULT_HASH, type HashAlgorithm } from "../../protocol/index.ts";
 import { CaiError, requestLogger } from "../../system/index.ts";
-import { type TrustAnchor, type Verifier, VerifierPool } from "../../tee/index.ts";
+import { type Verifier, VerifierPool } from "../../tee/index.ts";
 import { sampleDeviceVerifier, sampleVerifier } from "../../tee/sample/index.ts";
-import { builtInAnchors, type CollateralCache, loadAnchors, VerificationCache } from "../../tee/tdx/index.ts";
+import { builtInAnchors, type CollateralCache, VerificationCache } from "../../tee/tdx/index.ts";
 import { AdministratorCheck } from "./administrators.ts";
 import { createApplication, Work } from "./application.ts";
 import { Challenges } from "./as/challenges.ts";
@@ -34,6 +33,7 @@ import { ReferenceUsage } from "./reference-usage.ts";
 import { routerTable } from "./router.ts";
 import { drain, listen, type Server } from "./server.ts";
 import { type ParsedTrusteeSettings, parseTrusteeSettings, speaksTls, type TrusteeSettings } from "./settings.ts";
+import { readAnchor, requireProduction } from "./simulated-anchors.ts";
 import { type Store, storeExists, type World } from "./store/index.ts";
 import { switchesInForce } from "./switches.ts";
 import { spellingsOf } from "./tee-class.ts";
@@ -292,19 +292,6 @@ function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts
   };
 }
 
-function readAnchor(path: string): TrustAnchor {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new CaiError("cli.input-unreadable", `cannot read the trust anchor ${path}`, {
-      got: (error as NodeJS.ErrnoException).code ?? String(error),
-    });
-  }
-  // Production roots are built in and nothing adds one (security.md I13), so whatever is named is taken as a simulated platform's.
-  return loadAnchors(bytes, true);
-}
-
 /**
  * The platforms that a session may be opened for. Gateways of the openanolis family take a trustee for healthy only where it opens one for `sample`
  * (trustee.md §8.1): the challenge gives nothing away, and attest refuses the evidence of a platform that has no verifier.
@@ -312,16 +299,4 @@ function readAnchor(path: string): TrustAnchor {
 function handshakePlatforms(verifiers: ReadonlyMap<string, Verifier>): ReadonlyMap<string, HashAlgorithm> {
   const verified = [...verifiers].map(([tee, { runtimeDataHash = DEFAULT_HASH }]) => [tee, runtimeDataHash] as const);
   return new Map([["sample", DEFAULT_HASH], ...verified]);
-}
-
-function requireProduction(simulated: readonly TrustAnchor[], acceptSample: boolean): void {
-  if (acceptSample) {
-    throw new CaiError("trustee.simulated-evidence", "a production trustee was told to take sample evidence", {
-      hint: "Leave --accept-sample out, or make a simulated trustee with `cai trustee init --simulated`.",
-    });
-  }
-  if (simulated.length === 0) return;
-  throw new CaiError("trustee.simulated-anchor", "a production trustee was given the trust anchor of a simulated platform", {
-    hint: "Leave the anchor out, or make a simulated trustee with `cai trustee init --simulated`.",
-  });
 }
