@@ -18,7 +18,7 @@ export interface Snapshot extends Statements {
 }
 
 export interface WriteOptions {
-  /** that it survives the end of the process is enough where the process has the database for itself; a power cut ends the process, too */
+  /** that it survives the end of the process is enough where the process has the database for itself; a power cut may take it */
   readonly untilRestart?: true;
 }
 
