@@ -164,4 +164,4 @@ function at(document: JsonObject, path: readonly string[]): unknown {
 }
 
 const kindOf = (value: object): "array" | "object" => (Array.isArray(value) ? "array" : "object");
-const keysOf = (value: object): string => Object.keys(value).join("\0");
+const keysOf = (value: object): string => JSON.stringify(Object.keys(value));

@@ -71,6 +71,14 @@ describe("a document whose reading is noted", () => {
     );
   });
 
+  test("tells no member from one whose name is empty", () => {
+    const rules = "x := {p | walk(input, [p, _])}";
+    const none = { value: {} };
+    const one = { value: { "": {} } };
+    expect(tracked(rules, none).tracking.likeness()(one)).toBe(false);
+    expect(tracked(rules, one).tracking.likeness()(none)).toBe(false);
+  });
+
   test("says so where more was read than is noted", () => {
     const large = { value: Array.from({ length: 5000 }, (_, i) => i) };
     const { tracking } = tracked("x := sum(input.value)", large);
