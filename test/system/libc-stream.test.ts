@@ -125,9 +125,10 @@ describe.skipIf(!python)("a stream", () => {
 test("a socket that nobody listens at is an error, and leaves no descriptor open", () => {
   const before = openDescriptors();
   expect(code(() => Stream.connect({ kind: "unix", path: join(folder, "nothing") }, 1000))).toBe("ENOENT");
-  expect(openDescriptors()).toBe(before);
+  // Those of others may have been closed meanwhile.
+  expect(openDescriptors().filter((name) => !before.includes(name))).toEqual([]);
 });
 
-function openDescriptors(): number {
-  return [...new Bun.Glob("*").scanSync({ cwd: "/proc/self/fd", onlyFiles: false })].length;
+function openDescriptors(): string[] {
+  return [...new Bun.Glob("*").scanSync({ cwd: "/proc/self/fd", onlyFiles: false })];
 }

@@ -47,7 +47,7 @@ describe("health", () => {
     expect([ready, reasons]).toEqual([false, [{ id: "store.unavailable", about: "the store does not answer as it should" }]]);
     const well = new Readiness({ ...parts, store: { ...store, ping: async () => {} } as never });
     expect(await well.report()).toMatchObject({ ready: true, warnings: [{ id: "tdx.collateral-expired" }] });
-    const shown = new Readiness({ ...parts, store: { ...store, revision: async () => 0 } as never, certificateEnd: () => START });
+    const shown = new Readiness({ ...parts, store: { ...store, ping: async () => {} } as never, certificateEnd: () => START });
     expect((await shown.report()).warnings[1]).toEqual({ id: "trustee.tls-invalid", about: "the TLS certificate has expired" });
     well.drain();
     expect(await well.report()).toMatchObject({ ready: false, reasons: [{ id: "trustee.draining" }] });
