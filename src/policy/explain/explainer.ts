@@ -47,9 +47,9 @@ export class Explainer {
   body(body: TracedBody, record: BodyRecord, context: Context): readonly Reason[] {
     const [answer] = record.answers;
     if (answer !== undefined) return this.#held(body, answer.frame, context);
-    return this.#one(() =>
-      record.reached < body.placed.length ? this.#statement(body, record.reached, false, context, record.frame) : undefined,
-    );
+    // None was reached where a member is not what `every` has before its body, and all were where the head has no value.
+    const isStatement = record.reached >= 0 && record.reached < body.placed.length;
+    return this.#one(() => (isStatement ? this.#statement(body, record.reached, false, context, record.frame) : undefined));
   }
 
   #held(body: TracedBody, frame: Frame, context: Context): readonly Reason[] {

@@ -51,6 +51,12 @@ describe("of a rule that is false or undefined, the statement that failed is nam
       ["2 input.a[_] == 9 | input.a[_] = 1 | input.a[_] = 2"],
     ],
     [
+      "every, by the member that is not what it has before its body",
+      "allow if every `b` in input.a { input.x }",
+      { a: ["b", "c"], x: true },
+      ['2 every `b` in input.a { input.x } | input.a = ["b", "c"]'],
+    ],
+    [
       "every, by the member that failed",
       "allow if every x in input.a { x < 3 }",
       { a: [1, 5] },
