@@ -21,6 +21,7 @@ import { loadTrusteeKeys, type TrusteeKeys } from "./identity.ts";
 import { initTrustee, wallClock } from "./init.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { MeasuredRecorder } from "./measured-recorder.ts";
+import { memoryKeeper } from "./memory.ts";
 import { Metrics } from "./metrics.ts";
 import { Nonces } from "./nonce.ts";
 import { OlderSessionIds } from "./older-session.ts";
@@ -279,7 +280,11 @@ function running(store: Store, { tid, tokens }: TrusteeKeys, parts: RunningParts
     world: store.world,
     async start() {
       const addresses = parts.start();
-      pruning = setInterval(() => void prune(), PRUNE_EVERY_MS);
+      const keepSmall = memoryKeeper();
+      pruning = setInterval(() => {
+        void prune();
+        keepSmall();
+      }, PRUNE_EVERY_MS);
       const { urls, tlsPin, metricsUrl } = addresses;
       logger.info("trustee listens", { url: urls.join(" "), world: store.world, tid: `tid:${tid}`, tls: tlsPin, metrics: metricsUrl });
       return addresses;
