@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { decodeBase64Url, encodeBase64Url } from "../../crypto/index.ts";
-import type { CaiTokenMember, EarClaims } from "../../protocol/index.ts";
-import { CaiError, type ErrorId, type JsonObject } from "../../system/index.ts";
+import { type CaiTokenMember, EAR_PROFILE, type EarClaims, type PeerFamily } from "../../protocol/index.ts";
+import { CaiError, type ErrorId, type JsonObject, version } from "../../system/index.ts";
 import { type EvidenceFacts, evidenceFacts } from "./evidence-facts.ts";
+import { TOKEN_LIFE } from "./signer-schedule.ts";
 import type { SigningTokenSigner, TokenSigner } from "./token-signers.ts";
 
 /** The largest token that is made or looked at, characters; evidence with many claims makes long ones. */
@@ -14,6 +15,35 @@ const MAX_TOKEN = 1024 * 1024;
  */
 export interface MintedClaims extends EarClaims {
   readonly cai: CaiTokenMember & { readonly floor: ErrorId[]; readonly facts: Readonly<Record<string, EvidenceFacts>> };
+}
+
+/** What every EAR token of this trustee says besides what it is about. */
+interface EarSurroundings {
+  readonly family: PeerFamily;
+  readonly issuerName: string;
+}
+
+/** What one EAR token is about. */
+interface EarSubject extends Pick<MintedClaims, "submods" | "cai"> {
+  /** whether any piece of its evidence is of a simulated platform (security.md I11) */
+  readonly simulated: boolean;
+  /** seconds since 1970 */
+  readonly now: number;
+}
+
+/** @returns the claims of an EAR token that is made now (trustee.md §5.2) */
+export function earClaims({ family, issuerName }: EarSurroundings, { submods, simulated, cai, now }: EarSubject): MintedClaims {
+  return {
+    eat_profile: EAR_PROFILE,
+    // One family names it, the other does not.
+    ...(family === "coco" && { iss: issuerName }),
+    iat: now,
+    exp: now + TOKEN_LIFE,
+    "ear.verifier-id": { developer: "cai", build: `cai ${version}` },
+    submods,
+    ...(simulated && { simulated: true }),
+    cai,
+  };
 }
 
 /**

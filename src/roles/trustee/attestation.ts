@@ -2,7 +2,6 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import {
   checkBinding,
   deviceRuntimeData,
-  EAR_PROFILE,
   isComposite,
   type PeerFamily,
   parseAdditionalEvidence,
@@ -13,21 +12,20 @@ import {
   readInitData,
   reportDataOf,
 } from "../../protocol/index.ts";
-import { CaiError, version } from "../../system/index.ts";
+import { CaiError } from "../../system/index.ts";
 import type { AttestationPolicyInForce } from "./attestation-policy.ts";
-import { type MintedClaims, signToken } from "./attestation-token.ts";
+import { earClaims, type MintedClaims, signToken } from "./attestation-token.ts";
 import { checkClock } from "./clock.ts";
 import { gradesDetail } from "./decision-detail.ts";
 import type { Denials } from "./denial.ts";
-import { type FloorSurroundings, factsOf, floorOf } from "./evidence-facts.ts";
-import { annotatedEvidence, gradeEvidence } from "./grading.ts";
+import type { FloorSurroundings } from "./evidence-facts.ts";
+import { gradeEvidence } from "./grading.ts";
 import type { Handshakes, RcarHandshake } from "./handshake.ts";
 import type { TrusteeKeys } from "./identity.ts";
 import { initDataClaims } from "./init-data-claims.ts";
 import type { DecisionDraft, DecisionSubject, Recorder } from "./recorder.ts";
 import { referencesInForce } from "./reference-message.ts";
 import type { ReferenceUsage } from "./reference-usage.ts";
-import { TOKEN_LIFE } from "./signer-schedule.ts";
 import { ROOT_REALM, type Store } from "./store/index.ts";
 import { isCpuPlatform } from "./tee-class.ts";
 import { type EvidenceToVerify, type VerificationParts, type VerifiedEvidence, verifyEvidence } from "./verification.ts";
@@ -194,21 +192,14 @@ async function mintClaims(
     evidence,
     policy,
     references,
+    surroundings,
     onReference: parts.usage.counting(ROOT_REALM),
-    now,
-    floor: (piece) => floorOf(factsOf(piece), annotatedEvidence(piece), surroundings),
   });
   draft.note({ level, detail: { floor: hits.map(({ id }) => id) } });
   draft.note({ detail: gradesDetail({ submods, policy, realm: ROOT_REALM, references: kept, now }) });
-  return {
-    eat_profile: EAR_PROFILE,
-    // trustee.md §5.2: one family names it, the other does not.
-    ...(parts.family === "coco" && { iss: parts.issuerName }),
-    iat: now,
-    exp: now + TOKEN_LIFE,
-    "ear.verifier-id": { developer: "cai", build: `cai ${version}` },
+  return earClaims(parts, {
     submods,
-    ...(evidence.some(({ claims }) => claims.simulated) && { simulated: true }),
+    simulated: evidence.some(({ claims }) => claims.simulated),
     cai: {
       v: 1,
       use: "kbs",
@@ -222,5 +213,6 @@ async function mintClaims(
       floor: hits.map(({ id }) => id),
       facts,
     },
-  };
+    now,
+  });
 }

@@ -3,7 +3,7 @@ import { type EarSubmodule, PRIMARY_SUBMODULE } from "../../protocol/index.ts";
 import { CaiError, type JsonObject } from "../../system/index.ts";
 import { platformMembers } from "../../tee/index.ts";
 import type { HashedPolicy } from "./attestation-policy.ts";
-import { type EvidenceFacts, factsOf } from "./evidence-facts.ts";
+import { type EvidenceFacts, type FloorSurroundings, factsOf, floorOf } from "./evidence-facts.ts";
 import type { VerifiedEvidence } from "./verification.ts";
 
 /** What evidence is graded by. */
@@ -11,17 +11,15 @@ interface GradingRules {
   readonly policy: HashedPolicy;
   /** reference values in force, by name */
   readonly references: JsonObject;
+  /** what the floor holds each piece against (security.md §4) */
+  readonly surroundings: FloorSurroundings;
   /** is told which of them the policy asked for */
   readonly onReference?: (name: string) => void;
-  /** seconds since 1970 */
-  readonly now: number;
 }
 
 /** Verified evidence that is to be graded. */
 export interface GradingRequest extends GradingRules {
   readonly evidence: readonly VerifiedEvidence[];
-  /** what the floor finds of one piece of evidence */
-  readonly floor: (evidence: VerifiedEvidence) => readonly FloorHit[];
 }
 
 /** Evidence in a token that is to be graded again. */
@@ -29,8 +27,6 @@ export interface RegradingRequest extends GradingRules {
   /** the token's submodules, and the facts of each by the same name */
   readonly submods: Readonly<Record<string, EarSubmodule>>;
   readonly facts: Readonly<Record<string, EvidenceFacts>>;
-  /** what the floor finds of one piece of evidence now */
-  readonly floor: (facts: EvidenceFacts, annotated: JsonObject) => readonly FloorHit[];
 }
 
 /** The grades of one attestation. */
@@ -50,13 +46,13 @@ export interface Grades {
  *
  * @throws CaiError `policy.…`
  */
-export function gradeEvidence({ evidence, floor, ...rules }: GradingRequest): Grades {
+export function gradeEvidence({ evidence, ...rules }: GradingRequest): Grades {
   const counts = new Map<string, number>();
   const pieces = evidence.map((piece): GradedPiece => {
     const index = counts.get(piece.claims.class) ?? 0;
     counts.set(piece.claims.class, index + 1);
     const name = `${piece.claims.class}${index}`;
-    return { name, annotated: annotatedEvidence(piece), facts: factsOf(piece), hits: floor(piece) };
+    return { name, annotated: annotatedEvidence(piece), facts: factsOf(piece) };
   });
   return grade(pieces, rules);
 }
@@ -66,11 +62,11 @@ export function gradeEvidence({ evidence, floor, ...rules }: GradingRequest): Gr
  *
  * @throws CaiError `policy.…`; `kbs.token-malformed` where the token lacks the facts of a submodule
  */
-export function regradeEvidence({ submods, facts, floor, ...rules }: RegradingRequest): Grades {
+export function regradeEvidence({ submods, facts, ...rules }: RegradingRequest): Grades {
   const pieces = Object.entries(submods).map(([name, { "ear.veraison.annotated-evidence": annotated }]): GradedPiece => {
     const own = Object.hasOwn(facts, name) ? facts[name] : undefined;
     if (own === undefined) throw new CaiError("kbs.token-malformed", `the token lacks what the floor looks at of ${name}`);
-    return { name, annotated, facts: own, hits: floor(own, annotated) };
+    return { name, annotated, facts: own };
   });
   return grade(pieces, rules);
 }
@@ -80,13 +76,16 @@ interface GradedPiece {
   readonly name: string;
   readonly annotated: JsonObject;
   readonly facts: EvidenceFacts;
-  readonly hits: readonly FloorHit[];
 }
 
-function grade(pieces: readonly GradedPiece[], { policy, references, onReference, now }: GradingRules): Grades {
+function grade(pieces: readonly GradedPiece[], { policy, references, surroundings, onReference }: GradingRules): Grades {
+  const { now } = surroundings;
   const submods: Record<string, EarSubmodule> = {};
+  const found: FloorHit[] = [];
   let level: AssuranceLevel = "L0";
-  for (const { name, annotated, hits } of pieces) {
+  for (const { name, annotated, facts } of pieces) {
+    const hits = floorOf(facts, annotated, surroundings);
+    found.push(...hits);
     const appraisal = appraise({
       policyText: policy.text,
       policyId: policy.id,
@@ -106,7 +105,7 @@ function grade(pieces: readonly GradedPiece[], { policy, references, onReference
     };
   }
   const facts = Object.fromEntries(pieces.map((piece) => [piece.name, piece.facts]));
-  return { submods, facts, level, hits: pieces.flatMap(({ hits }) => hits) };
+  return { submods, facts, level, hits: found };
 }
 
 /** @returns the object that attestation policies read and that tokens carry (trustee.md §5.2) */

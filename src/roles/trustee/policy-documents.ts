@@ -7,7 +7,7 @@ import { POLICY_IN_FORCE } from "./policy-ids.ts";
 import type { Store } from "./store/index.ts";
 
 /** Policies are kept in memory while they are in force, so there are only so many. */
-const MAX_POLICIES = 256;
+export const MAX_POLICIES = 256;
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** What puts an attestation policy, at the key broker and at the attestation service: base64url of its text (trustee.md §2.3, §4.1). */

@@ -17,7 +17,7 @@ import type { ReferenceValue, Store } from "./store/index.ts";
 
 const MESSAGE_BODY = 512 * 1024;
 /** Reference values are kept in memory, so there are only so many. */
-const MAX_REFERENCES = 10_000;
+export const MAX_REFERENCES = 10_000;
 /** Names of one message that a record lists. */
 const MAX_NAMED = 64;
 

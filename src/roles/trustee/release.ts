@@ -7,7 +7,7 @@ import type { AttestationPolicyInForce } from "./attestation-policy.ts";
 import { checkClock } from "./clock.ts";
 import { gradesDetail, releaseDetail } from "./decision-detail.ts";
 import type { Denials } from "./denial.ts";
-import { type FloorSurroundings, floorOf } from "./evidence-facts.ts";
+import type { FloorSurroundings } from "./evidence-facts.ts";
 import { regradeEvidence } from "./grading.ts";
 import { ReleaseGrant } from "./grant.ts";
 import type { TrusteeKeys } from "./identity.ts";
@@ -156,9 +156,8 @@ async function judgeInRealm(
     facts: grant.facts,
     policy,
     references: referencesInForce(kept, now),
+    surroundings,
     onReference: parts.usage.counting(realm),
-    now,
-    floor: (facts, annotated) => floorOf(facts, annotated, surroundings),
   });
   draft.note({ level, policyHash: policy.hash, detail: { floor: hits.map(({ id }) => id) } });
   const explain = () => draft.note({ detail: gradesDetail({ submods, policy, realm, references: kept, now }) });

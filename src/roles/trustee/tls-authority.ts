@@ -1,8 +1,9 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { buildCertificate, certificatePem, parseCertificate, type SubjectAltName } from "../../crypto/index.ts";
-import { CaiError } from "../../system/index.ts";
 import { type DataPlace, openData } from "./data.ts";
 import { wallClock } from "./init.ts";
+import { BACKDATED, issuance } from "./issuance.ts";
+import { ownCertificate, ownPrivateKey } from "./own-key.ts";
 import type { Store, World } from "./store/index.ts";
 import { type TlsMaterial, tlsPin } from "./tls-material.ts";
 
@@ -11,8 +12,6 @@ const AUTHORITY_LIFE = 10 * 365 * 86_400;
 const SERVER_LIFE = 90 * 86_400;
 /** An authority that ends sooner than this certifies itself anew, by the same key: whoever trusts its old certificate still does until that ends. */
 const AUTHORITY_MARGIN = 2 * 365 * 86_400;
-/** Taken back, so that clients with a clock a little behind take a certificate that was just made. */
-const BACKDATED = 3600;
 
 /** Rows of the table of certificates: base64 of DER. A row also says which private key is in force, whose name in the store ends with its digest. */
 const ROWS = { authority: "tls-authority", server: "tls-server" } as const;
@@ -99,7 +98,7 @@ async function create(store: Store, now: number): Promise<void> {
 
 /** @returns DER of the authority's certificate, made anew where it would end soon */
 async function currentAuthority(store: Store, authority: KeyObject, now: number): Promise<Uint8Array> {
-  const kept = await certificate(store, ROWS.authority);
+  const kept = await ownCertificate(store, ROWS.authority);
   if (parseCertificate(kept).notAfter - now > AUTHORITY_MARGIN) return kept;
   const made = authorityCertificate(store.world, authority, now);
   await store.change(["certificates"], () => ({ certificates: { put: [[ROWS.authority, Buffer.from(made).toString("base64")]] } }));
@@ -108,7 +107,7 @@ async function currentAuthority(store: Store, authority: KeyObject, now: number)
 
 function authorityCertificate(world: World, key: KeyObject, now: number): Uint8Array {
   return buildCertificate({
-    serial: serialNumber(),
+    ...issuance(key),
     subject: authorityName(world),
     issuer: authorityName(world),
     notBefore: now - BACKDATED,
@@ -116,7 +115,6 @@ function authorityCertificate(world: World, key: KeyObject, now: number): Uint8A
     publicKey: spki(key),
     ca: { pathLength: 0 },
     keyUsage: ["keyCertSign", "cRLSign"],
-    sign: signer(key),
   });
 }
 
@@ -128,7 +126,7 @@ function serverCertificate(
   now: number,
 ): Uint8Array {
   return buildCertificate({
-    serial: serialNumber(),
+    ...issuance(authority),
     subject: "cai Trustee",
     issuer: authorityName(world),
     notBefore: now - BACKDATED,
@@ -138,31 +136,16 @@ function serverCertificate(
     keyUsage: ["digitalSignature"],
     keyPurposes: ["serverAuth"],
     ...(names.length > 0 && { subjectAltNames: names }),
-    sign: signer(authority),
   });
 }
 
 /** A simulated trustee has an authority of its own, whose name says so (security.md I11). */
 const authorityName = (world: World): string => (world === "simulated" ? "cai Simulated Trustee TLS CA" : "cai Trustee TLS CA");
 
-async function certificate(store: Store, row: string): Promise<Uint8Array> {
-  const text = (await store.rows("certificates")).get(row);
-  if (text === undefined) throw new CaiError("store.unreadable", `the store has no certificate ${row}`);
-  return Buffer.from(text, "base64");
-}
-
 async function privateKey(store: Store, row: string): Promise<KeyObject> {
-  const name = keyName(row, parseCertificate(await certificate(store, row)).publicKey.spki);
-  const der = await store.ownKeys.get(name);
-  if (der === undefined) throw new CaiError("store.unreadable", `the store has no key ${name}`);
-  const key = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
-  der.fill(0);
-  return key;
+  const certificate = await ownCertificate(store, row);
+  return ownPrivateKey(store, keyName(row, parseCertificate(certificate).publicKey.spki));
 }
 
 const keyName = (row: string, spki: Uint8Array): string => `${row}/${createHash("sha256").update(spki).digest("base64url")}`;
 const spki = (key: KeyObject): Uint8Array => createPublicKey(key).export({ format: "der", type: "spki" });
-const signer = (key: KeyObject) => (tbs: Uint8Array) => sign("sha256", tbs, { key, dsaEncoding: "ieee-p1363" });
-
-/** @returns 127 random bits: positive, and never 0 in practice */
-const serialNumber = (): bigint => BigInt(`0x${randomBytes(16).toString("hex")}`) >> 1n;

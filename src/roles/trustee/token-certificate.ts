@@ -1,11 +1,10 @@
-import { type KeyObject, randomBytes, sign } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { buildCertificate } from "../../crypto/index.ts";
+import { BACKDATED, issuance } from "./issuance.ts";
 import type { World } from "./store/index.ts";
 
 /** Seconds for which a new trustee's certificates are valid; a signer's own never outlives its CA's. */
 const CERTIFICATE_LIFE = 10 * 365 * 86_400;
-/** Certificates are taken back by this much, so that relying parties with a clock a little behind accept tokens of a new signer. */
-const BACKDATED = 3600;
 
 /** When a certificate is valid, seconds since 1970. */
 interface Validity {
@@ -33,13 +32,12 @@ export function authorityCertificate(world: World, ca: CertificateAuthority, val
   const { ca: name } = certificateNames(world);
   return buildCertificate({
     ...validity,
-    serial: serialNumber(),
+    ...issuance(ca.privateKey),
     subject: name,
     issuer: name,
     publicKey: spki(ca.publicKey),
     ca: { pathLength: 0 },
     keyUsage: ["keyCertSign", "cRLSign"],
-    sign: signAs(ca),
   });
 }
 
@@ -53,24 +51,13 @@ export function signerCertificate(world: World, ca: CertificateAuthority, public
   const names = certificateNames(world);
   return buildCertificate({
     ...validity,
-    serial: serialNumber(),
+    ...issuance(ca.privateKey),
     subject: names.signer,
     issuer: names.ca,
     publicKey: spki(publicKey),
     issuerPublicKey: spki(ca.publicKey),
     keyUsage: ["digitalSignature"],
-    sign: signAs(ca),
   });
 }
 
-const signAs =
-  ({ privateKey }: CertificateAuthority) =>
-  (tbs: Uint8Array) =>
-    sign("sha256", tbs, { key: privateKey, dsaEncoding: "ieee-p1363" });
-
 const spki = (key: KeyObject): Uint8Array => key.export({ format: "der", type: "spki" });
-
-/** @returns 127 random bits: positive, and never 0 in practice */
-function serialNumber(): bigint {
-  return BigInt(`0x${randomBytes(16).toString("hex")}`) >> 1n;
-}

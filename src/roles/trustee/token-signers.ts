@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { encodeBase64, encodeBase64Url, jwkThumbprint, type PublicJwk, publicJwkOf } from "../../crypto/index.ts";
 import type { PeerFamily } from "../../protocol/index.ts";
 import { CaiError, type JsonObject } from "../../system/index.ts";
-import { ownPrivateKey } from "./own-key.ts";
+import { ownCertificate, ownPrivateKey } from "./own-key.ts";
 import {
   type Schedule,
   type SignerRow,
@@ -200,21 +200,14 @@ export class TokenSigners {
   /** @returns base64 of the DER of a certificate for the key, by this store's CA */
   async #certify(publicKey: KeyObject, now: number): Promise<string> {
     const privateKey = await ownPrivateKey(this.#store, CA);
-    const caEnd = Math.floor(new X509Certificate(await this.#certificate(CA)).validToDate.getTime() / 1000);
+    const caEnd = Math.floor(new X509Certificate(await ownCertificate(this.#store, CA)).validToDate.getTime() / 1000);
     const { notBefore, notAfter } = validityFrom(now);
     const ca = { privateKey, publicKey: createPublicKey(privateKey) };
     return encodeBase64(signerCertificate(this.#store.world, ca, publicKey, { notBefore, notAfter: Math.min(notAfter, caEnd) }));
   }
 
-  async #certificate(name: string): Promise<Buffer> {
-    const text = (await this.#store.rows("certificates")).get(name);
-    // Never removed by anything here; its absence is caught by the store's head, so this is a store made wrong.
-    if (text === undefined) throw new CaiError("store.unreadable", `the store has no certificate ${name}`);
-    return Buffer.from(text, "base64");
-  }
-
   async #firstRow(): Promise<readonly [kid: string, row: SignerRow]> {
-    const certificate = await this.#certificate(FIRST_SIGNER);
+    const certificate = await ownCertificate(this.#store, FIRST_SIGNER);
     const kid = jwkThumbprint(publicJwkOf(new X509Certificate(certificate).publicKey));
     return [kid, { alg: "ES256", from: 0, sequence: 0, alone: false, certificate: encodeBase64(certificate), key: FIRST_SIGNER }];
   }
@@ -222,7 +215,7 @@ export class TokenSigners {
   async #all() {
     const rows = await this.#store.rows("signers");
     if (rows !== this.#rows) {
-      const ca = await this.#certificate(CA);
+      const ca = await ownCertificate(this.#store, CA);
       const known = [...parsed(rows)];
       const all = known.some(([, row]) => row.alg === "ES256") ? known : [await this.#firstRow(), ...known];
       this.#signers = TOKEN_ALGORITHMS.flatMap((alg) => {

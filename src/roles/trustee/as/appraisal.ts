@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { type AssuranceLevel, assurance, type FloorHit, type Freshness, policyHash } from "../../../policy/index.ts";
-import { type CaiTokenMember, EAR_PROFILE, type PeerFamily, PRIMARY_SUBMODULE } from "../../../protocol/index.ts";
-import { CaiError, type ErrorId, type JsonObject, version } from "../../../system/index.ts";
+import { type CaiTokenMember, type PeerFamily, PRIMARY_SUBMODULE } from "../../../protocol/index.ts";
+import { CaiError, type ErrorId, type JsonObject } from "../../../system/index.ts";
 import type { HashedPolicy } from "../attestation-policy.ts";
-import { type MintedClaims, signToken } from "../attestation-token.ts";
+import { earClaims, signToken } from "../attestation-token.ts";
 import { checkClock } from "../clock.ts";
 import { gradesDetail } from "../decision-detail.ts";
 import type { Denials } from "../denial.ts";
@@ -14,7 +14,6 @@ import type { TrusteeKeys } from "../identity.ts";
 import type { DecisionDraft, DecisionSubject, Recorder } from "../recorder.ts";
 import { referencesInForce } from "../reference-message.ts";
 import type { ReferenceUsage } from "../reference-usage.ts";
-import { TOKEN_LIFE } from "../signer-schedule.ts";
 import { type ReferenceValue, ROOT_REALM, type Store } from "../store/index.ts";
 import { type VerificationParts, type VerifiedEvidence, verifyEvidence } from "../verification.ts";
 import { type AttestationRequest, type PieceOfEvidence, readAttestationRequest } from "./attestation-request.ts";
@@ -81,10 +80,8 @@ interface Grading {
   readonly references: JsonObject;
   /** every reference value, for the record */
   readonly kept: ReadonlyMap<string, ReferenceValue>;
-  readonly floor: (piece: VerifiedEvidence) => FloorHit[];
+  readonly surroundings: FloorSurroundings;
   readonly draft: DecisionDraft;
-  /** seconds since 1970 */
-  readonly now: number;
 }
 
 async function mint(parts: AppraisalParts, request: AttestationRequest, draft: DecisionDraft, now: number): Promise<string> {
@@ -101,18 +98,18 @@ async function mint(parts: AppraisalParts, request: AttestationRequest, draft: D
     purpose: "appraisal",
     now,
   };
-  const floor = (piece: VerifiedEvidence) => floorOf(factsOf(piece), annotatedEvidence(piece), surroundings);
   return parts.tokenType === "simple"
-    ? mintSimple(parts, appraised, { policies, references, kept, floor, draft, now })
-    : mintEar(parts, appraised, { policyId: request.policyIds[0], references, kept, floor, draft, now });
+    ? mintSimple(parts, appraised, { policies, references, kept, surroundings, draft })
+    : mintEar(parts, appraised, { policyId: request.policyIds[0], references, kept, surroundings, draft });
 }
 
 /** An EAR token is about the first policy, in the variant for the class of each piece where the family has such (trustee.md §4.6, §5.2). */
 async function mintEar(
   parts: AppraisalParts,
   { evidence, fresh, binding }: Appraised,
-  { policyId, references, kept, floor, draft, now }: Grading & { readonly policyId: string },
+  { policyId, references, kept, surroundings, draft }: Grading & { readonly policyId: string },
 ): Promise<string> {
+  const { now } = surroundings;
   const classes = [...new Set(evidence.map(({ claims }) => claims.class))];
   const grades: Grades[] = [];
   const policies: HashedPolicy[] = [];
@@ -120,7 +117,7 @@ async function mintEar(
     const policy = await policyFor(parts, policyId, teeClass);
     policies.push(policy);
     const own = evidence.filter(({ claims }) => claims.class === teeClass);
-    const graded = gradeEvidence({ evidence: own, policy, references, onReference: parts.usage.counting(ROOT_REALM), now, floor });
+    const graded = gradeEvidence({ evidence: own, policy, references, surroundings, onReference: parts.usage.counting(ROOT_REALM) });
     grades.push(graded);
     draft.note({ detail: gradesDetail({ submods: graded.submods, policy, realm: ROOT_REALM, references: kept, now }) });
   }
@@ -130,16 +127,12 @@ async function mintEar(
   const hash = policies[0]!.hash;
   const floorIds = idsOf(grades.flatMap(({ hits }) => hits));
   draft.note({ policyHash: hash, level, detail: { floor: floorIds } });
-  const claims: MintedClaims = {
-    eat_profile: EAR_PROFILE,
-    ...(parts.family === "coco" && { iss: parts.issuerName }),
-    iat: now,
-    exp: now + TOKEN_LIFE,
-    "ear.verifier-id": { developer: "cai", build: `cai ${version}` },
+  const claims = earClaims(parts, {
     submods,
-    ...(evidence.some(({ claims: { simulated } }) => simulated) && { simulated: true }),
+    simulated: evidence.some(({ claims: { simulated } }) => simulated),
     cai: { ...ownMember(parts, { fresh, binding, hash, level }), floor: floorIds, facts },
-  };
+    now,
+  });
   return signToken(await parts.keys.tokens.signing("ES256", now), claims);
 }
 
@@ -147,10 +140,11 @@ async function mintEar(
 async function mintSimple(
   parts: AppraisalParts,
   { evidence, fresh, binding }: Appraised,
-  { policies, references, floor, draft, now }: Grading & { readonly policies: readonly HashedPolicy[] },
+  { policies, references, surroundings, draft }: Grading & { readonly policies: readonly HashedPolicy[] },
 ): Promise<string> {
+  const { now } = surroundings;
   requireOneOfEach(evidence);
-  const [hit] = evidence.flatMap(floor);
+  const [hit] = evidence.flatMap((piece) => floorOf(factsOf(piece), annotatedEvidence(piece), surroundings));
   if (hit !== undefined) throw new CaiError(hit.id, hit.message);
   const level = assurance(annotatedEvidence(evidence[0]!), references);
   const hash = policies[0]!.hash;

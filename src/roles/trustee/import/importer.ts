@@ -2,7 +2,9 @@ import { templates } from "../../../policy/index.ts";
 import { CaiError, type JsonValue } from "../../../system/index.ts";
 import { hasEveryRight, readAdministrator } from "../administrator.ts";
 import { parseEnvelope } from "../plugins/envelope.ts";
+import { MAX_POLICIES } from "../policy-documents.ts";
 import { POLICY_IN_FORCE } from "../policy-ids.ts";
+import { MAX_REFERENCES } from "../reference-routes.ts";
 import { type PolicyKind, type ReferenceValue, ROOT_REALM, type Store } from "../store/index.ts";
 import type { Installation } from "./installation.ts";
 import { administratorIn, envelopeKeyFiles, envelopeKeyIn, type OldEnvelopeKey } from "./old-keys.ts";
@@ -15,9 +17,6 @@ import { ImportReport, type Item, type ItemKind } from "./report.ts";
 /** Secrets are written in batches that hold no more than this in memory. */
 const BATCH = { entries: 64, bytes: 4 * 1024 * 1024 } as const;
 const KEPT = "there is another one; --replace puts this one in its place";
-/** As many as the routes let a trustee have. */
-const MAX_POLICIES = 256;
-const MAX_REFERENCES = 10_000;
 
 export interface ImportOptions {
   /** says what would be done, and does nothing */

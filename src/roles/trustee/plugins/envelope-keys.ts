@@ -1,6 +1,7 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, randomBytes } from "node:crypto";
+import { createPublicKey, generateKeyPair, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { CaiError } from "../../../system/index.ts";
+import { takePrivateKey } from "../own-key.ts";
 import type { Store } from "../store/index.ts";
 import { type EnvelopeKey, openEnvelope, parseEnvelope, rewrapEnvelope } from "./envelope.ts";
 
@@ -177,8 +178,7 @@ function managedKey(name: string, der: Uint8Array): ManagedKey {
   const [, generation, created] = NAME.exec(name) ?? [];
   if (generation === undefined || created === undefined)
     throw new CaiError("store.unreadable", "the store has an envelope key of another name");
-  const privateKey = createPrivateKey({ key: Buffer.from(der.buffer, der.byteOffset, der.length), format: "der", type: "pkcs8" });
-  der.fill(0);
+  const privateKey = takePrivateKey(der);
   const bits = privateKey.asymmetricKeyDetails?.modulusLength;
   if (bits === undefined) throw new CaiError("store.unreadable", "the store has an envelope key that is no RSA key");
   const publicKey = createPublicKey(privateKey);
